@@ -1,0 +1,34 @@
+"""The closed vocabulary: which words an attribute of the harmonised record may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of the harmonised record.
+
+    ``kind`` is ``word`` (one of ``values``), ``words`` (an ordered subset), ``index`` (integer from 1),
+    ``number`` (a float >= 0) or ``numbers`` (a tuple of them).
+    """
+
+    name: str
+    kind: str
+    values: tuple[str, ...]
+
+
+@cache
+def vocabulary() -> Mapping[str, Attribute]:
+    """All attributes by name, in the order of ``plan.tsv``."""
+    text = (Path(__file__).parent / "vocabulary.yaml").read_text(encoding="utf-8")
+    attributes = yaml.safe_load(text)["attributes"]
+    return MappingProxyType(
+        {name: Attribute(name, spec["kind"], tuple(spec.get("values", ()))) for name, spec in attributes.items()}
+    )
