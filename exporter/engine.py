@@ -38,7 +38,9 @@ class Processes:
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
         queue = iter(items)
-        with ProcessPoolExecutor(self.workers, mp_context=get_context("forkserver"), initializer=_ignore_interrupt) as pool:
+        with ProcessPoolExecutor(
+            self.workers, mp_context=get_context("forkserver"), initializer=_ignore_interrupt
+        ) as pool:
             running: dict[Future[R], T] = {}
             try:
                 while True:

@@ -1,1 +1,1 @@
-"""TBD"""
+"""Which stacks are kept: keep, quarantine or exclude, each with its reason."""

@@ -1,0 +1,228 @@
+"""The command line: thin commands over the stages. Whatever is heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import TrialbidsError, UsageError
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .trial import Trial
+
+EXIT_SESSIONS_FAILED = 3
+EXIT_INVALID = 4
+
+app = typer.Typer(
+    name="trialbids",
+    help="Trial DICOM to a curated, de-identified, quality-checked BIDS database, ready for MONAI and PyTorch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Work = Annotated[Path | None, typer.Option(help="Private work folder; the default is DST.work, beside DST.")]
+EngineName = Annotated[str, typer.Option("--engine", help="How work is run: processes or serial.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes; the default is one a core.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for machines.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Places = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[TRIAL.YAML | SRC DST]",
+        help="A trial.yaml (the default is ./trial.yaml), or a source and a new folder.",
+    ),
+]
+
+
+@app.callback()
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    """Options of the program itself."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"trialbids {installed('trialbids')}")
+        raise typer.Exit
+
+
+@app.command()
+def scan(
+    places: Places = None, work: Work = None, engine: EngineName = "processes", workers: Workers = None,
+    json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Find and read every DICOM header below the sources."""
+    from . import screen
+    from .pipeline import scan_trial
+    from .places import workplace
+
+    trial = _trial(places, work)
+    with workplace(trial), screen.progress(json) as progress:
+        inventory = scan_trial(trial, _engine(engine, workers), progress)
+    screen.show_inventory(inventory, as_json=json)
+
+
+@app.command()
+def plan(
+    places: Places = None, work: Work = None, engine: EngineName = "processes", workers: Workers = None,
+    json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Decide what every stack is, whether it is kept and what it will be called: writes plan.tsv, exports nothing."""
+    from . import screen
+    from .pipeline import plan_trial
+    from .places import workplace
+    from .release.summary import summarise
+
+    trial = _trial(places, work)
+    with workplace(trial) as pseudonyms, screen.progress(json) as progress:
+        made = plan_trial(trial, pseudonyms, _engine(engine, workers), progress)
+    summary = summarise(made, [p.row for p in made.planned], ())
+    screen.show_summary(summary, None, trial, as_json=json)
+
+
+@app.command()
+def export(
+    places: Places = None, work: Work = None, engine: EngineName = "processes", workers: Workers = None,
+    json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Export to a BIDS tree and validate it: what is already there and still good is left alone."""
+    raise typer.Exit(run_export(_trial(places, work), _engine(engine, workers), json=json))
+
+
+def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
+    """Export, validate, show what it came to; returns the exit code."""
+    from . import screen
+    from .pipeline import plan_trial
+    from .places import workplace
+    from .release.export import export_plan
+    from .release.validate import validate as run_validator
+
+    with workplace(trial) as pseudonyms, screen.progress(json) as progress:
+        made = plan_trial(trial, pseudonyms, engine, progress)
+        exported = export_plan(made, trial, pseudonyms, engine, progress)
+        progress.start("validating", None)
+        validation = run_validator(trial.output)
+        progress.done()
+    screen.show_summary(
+        exported.summary, exported.run, trial, validation=validation, failures=exported.failures, as_json=json
+    )
+    if exported.failures:
+        return EXIT_SESSIONS_FAILED
+    return EXIT_INVALID if validation.errors else 0
+
+
+@app.command()
+def validate(
+    root: Annotated[Path, typer.Argument(metavar="BIDS_ROOT", help="The root of a BIDS dataset.")],
+    json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Run the official BIDS validator, offline, on a tree and on its derivative datasets."""
+    from . import screen
+    from .release.validate import validate as run_validator
+
+    validation = run_validator(root)
+    screen.show_validation(validation, as_json=json)
+    raise typer.Exit(EXIT_INVALID if validation.errors else 0)
+
+
+@app.command()
+def init(
+    source: Annotated[list[Path], typer.Option("--source", help="Where the DICOM lies; may be given several times.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where trial.yaml is written.")] = Path(),
+    engine: EngineName = "processes", workers: Workers = None, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Look at a source and write a commented trial.yaml."""
+    from . import screen
+    from .initialise import write_trial
+
+    with screen.progress(False) as progress:
+        path = write_trial(source, folder, _engine(engine, workers), progress)
+    typer.echo(f"Wrote {path}. Read it, change what is not right, then run: trialbids export {path}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="A new folder for it.")] = Path("demo-trial"),
+    patients: Annotated[int, typer.Option(min=2, max=12, help="How many patients.")] = 6,
+    train: Annotated[bool, typer.Option(help="End with two steps of a small network (needs trialbids[train]).")] = True,
+    engine: EngineName = "processes", workers: Workers = None, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Make a small multi-centre trial, export it, validate it, train on it."""
+    from . import screen
+    from .demo.generate import make_trial
+    from .trial import load_trial
+
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder}: is not empty; give a new folder for the demo trial")
+    typer.echo(f"Making a trial of {patients} patients at three centres in {folder} …")
+    made = make_trial(folder, patients=patients)
+    trial = load_trial(made.configuration)
+    code = run_export(trial, _engine(engine, workers))
+    screen.show_decisions(trial)
+    if train and code == 0:
+        # A process of its own: the exporter does not know the datasets, only the tree lies between them.
+        code = subprocess.run(
+            [sys.executable, "-m", "trialbids.datasets.demo", str(trial.output)], check=False
+        ).returncode
+    raise typer.Exit(code)
+
+
+def _trial(places: list[Path] | None, work: Path | None) -> Trial:
+    """The configuration that the arguments name."""
+    from .trial import load_trial, trial_for
+
+    given = places or []
+    if len(given) == 2:
+        return trial_for(given[0], given[1], work)
+    if len(given) > 2:
+        raise UsageError("give a trial.yaml, or one source and one new folder: trialbids export SRC DST")
+    path = given[0] if given else Path("trial.yaml")
+    if path.is_dir():
+        raise UsageError(
+            f"{path}: is a folder; give a trial.yaml, or a source and a new folder: trialbids export SRC DST"
+        )
+    trial = load_trial(path)
+    return trial.model_copy(update={"work": work.absolute()}) if work else trial
+
+
+def _engine(name: str, workers: int | None) -> Engine:
+    from .engine import engine
+
+    if name not in ("processes", "serial"):
+        raise UsageError(f"--engine {name}: expected processes or serial")
+    return engine(name, workers)
+
+
+def main() -> None:
+    """Run a command; an error is one sentence on the error stream, and the exit code says what kind it was."""
+    try:
+        app()
+    except TrialbidsError as error:
+        _end(str(error), error.exit_code, error)
+    except KeyboardInterrupt as error:
+        _end("interrupted; what is in the tree is whole, the next run goes on from there", 130, error)
+    except OSError as error:
+        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        _end(
+            f"{error.filename or 'the system'}: {what}; what is in the tree is whole, the next run goes on from there",
+            1,
+            error,
+        )
+    except Exception as error:  # noqa: BLE001 - the border of the program: a user sees one sentence, --debug shows the rest
+        _end(
+            f"an error of the program ({type(error).__name__}); run it again with --debug and report what it shows",
+            1,
+            error,
+        )
+
+
+def _end(sentence: str, code: int, error: BaseException) -> None:
+    if "--debug" in sys.argv:
+        raise error
+    typer.echo(f"trialbids: {sentence}", err=True)
+    sys.exit(code)

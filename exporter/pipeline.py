@@ -1,0 +1,51 @@
+"""The way from the sources to the plan: no pixel is touched, the same input gives the same plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trialbids.mappings.rules import load_rules
+
+from .deidentify.pseudonyms import Pseudonyms
+from .engine import Engine
+from .harmonise import harmonise
+from .inventory import Inventory, pixel_digest, scan
+from .plan.build import Planned, build_plan
+from .plan.ledger import Ledger
+from .plan.row import write_plan
+from .plan.visits import Visits, find_visits
+from .progress import Progress
+from .stacks import Stacking, stack_instances
+from .trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is known before a pixel is touched."""
+
+    inventory: Inventory
+    stacking: Stacking
+    visits: Visits
+    planned: tuple[Planned, ...]
+
+
+def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
+    """Find and read every DICOM object below the sources."""
+    return scan(trial.sources, trial.work / "inventory", engine=engine, progress=progress)
+
+
+def plan_trial(trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Plan:
+    """Inventory, stacks, records, decisions and names; ``plan.tsv`` and the ledger are written."""
+    rules = load_rules(trial.rules)
+    inventory = scan_trial(trial, engine, progress)
+    progress.start("planning", None)
+    stacking = stack_instances(inventory.instances, pixel_digest)
+    harmonised = harmonise(stacking.stacks, rules)
+    path = trial.work / "names.tsv"
+    ledger = Ledger.read(path)
+    visits = find_visits(inventory.instances, trial, pseudonyms, ledger)
+    planned = build_plan(harmonised, visits, ledger, trial.keep)
+    ledger.write(path)
+    write_plan(trial.work / "plan.tsv", (p.row for p in planned))
+    progress.done()
+    return Plan(inventory, stacking, visits, planned)

@@ -1,0 +1,135 @@
+"""Harmonised stacks into the plan: decisions, names, and the ledger that pins them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
+
+from trialbids.mappings.names import entities_of, naming_of, run_label, stem
+
+from ..harmonise import Harmonised
+from ..inventory.instance import Instance
+from ..select.decide import Decision, decide
+from .ledger import Ledger
+from .row import PlanRow
+from .visits import Visit, Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One stack with its decision, its visit and its place in the tree.
+
+    ``acquisition`` is the public word for the acquisition (``a01``); ``stem`` is the file name without extension.
+    """
+
+    row: PlanRow
+    harmonised: Harmonised
+    visit: Visit
+    acquisition: str = ""
+    datatype: str = ""
+    stem: str = ""
+    message: str = ""
+
+
+def build_plan(
+    harmonised: Sequence[Harmonised], visits: Visits, ledger: Ledger, keep: Collection[str]
+) -> tuple[Planned, ...]:
+    """Decide on every stack and name those that are kept, in the order of acquisition.
+
+    The ledger gains the labels given here; the same stacks and the same ledger give the same plan.
+    """
+    sessions: dict[Visit, list[Harmonised]] = defaultdict(list)
+    for h in harmonised:
+        sessions[visits.of(h.stack.first)].append(h)
+    planned: list[Planned] = []
+    for visit in sorted(sessions, key=lambda v: (v.subject, v.session)):
+        ordered = sorted(sessions[visit], key=_order)
+        decisions = [_decision(h, visit, visits, keep) for h in ordered]
+        planned.extend(_name_session(visit, list(zip(ordered, decisions, strict=True)), ledger))
+    return tuple(planned)
+
+
+def _order(h: Harmonised) -> tuple[object, ...]:
+    """Order of acquisition; the stack's id settles what the header leaves open."""
+    first = h.stack.first
+    time = first.AcquisitionTime or first.SeriesTime or first.ContentTime
+    number = first.SeriesNumber if first.SeriesNumber is not None else 1 << 30
+    return first.StudyDate, number, h.stack.phase_index or 0, time, h.stack.stack_id
+
+
+def _decision(h: Harmonised, visit: Visit, visits: Visits, keep: Collection[str]) -> Decision:
+    conflict = visits.conflicts.get(visit.subject)
+    found = decide(h, keep)
+    if conflict and found.decision == "keep":
+        return Decision("quarantine", "subject-conflict", conflict)
+    others = {visits.of(i) for i in h.stack.instances}
+    if len(others) > 1 and found.decision == "keep":
+        return Decision(
+            "quarantine", "several-sessions", "the instances of this stack belong to several subjects or sessions"
+        )
+    return found
+
+
+def _name_session(visit: Visit, items: Iterable[tuple[Harmonised, Decision]], ledger: Ledger) -> Iterable[Planned]:
+    named = []
+    for h, decision in items:
+        acquisition = datatype = name = ""
+        if decision.decision == "keep":
+            scope = f"{visit.subject_key}\0{visit.session_key}"
+            words = (f"a{n:02d}" for n in count(1))
+            acquisition = ledger.first_free("acquisition", scope, h.stack.acquisition_id, words)
+            naming = naming_of(h.record)
+            assert naming is not None, "a sequence without a name is never kept"
+            datatype = naming.datatype
+            name = _stem(h, visit, ledger)
+        named.append((h, decision, acquisition, datatype, name))
+    return [
+        Planned(
+            row=PlanRow(
+                stack_id=h.stack.stack_id,
+                acquisition_id=h.stack.acquisition_id,
+                series_uid=";".join(h.stack.series_uids),
+                n_instances=len(h.stack.instances),
+                subject=visit.subject,
+                session=visit.session,
+                site=visit.site,
+                decision=decision.decision,
+                reason=decision.reason,
+                bids_path=f"sub-{visit.subject}/ses-{visit.session}/{datatype}/{name}.nii.gz" if name else "",
+                record=h.record,
+            ),
+            harmonised=h,
+            visit=visit,
+            acquisition=acquisition,
+            datatype=datatype,
+            stem=name,
+            message=decision.message,
+        )
+        for h, decision, acquisition, datatype, name in named
+    ]
+
+
+def _stem(h: Harmonised, visit: Visit, ledger: Ledger) -> str:
+    """The file name: what the image is, told apart by ``run`` from the second of a kind on; in a DCE run is phase."""
+    naming = naming_of(h.record)
+    assert naming is not None, "a sequence without a name is never kept"
+    scope = f"{visit.subject_key}\0{visit.session_key}"
+    who = {"sub": visit.subject, "ses": visit.session}
+    entities = {**who, **entities_of(h.record)}
+    plain = stem(entities, naming.suffix)
+    runs = (stem({**entities, "run": run_label(n)}, naming.suffix) for n in count(2))
+    candidates = chain([plain], runs)
+    if h.record.sequence == "DCE" and h.record.phase_index is not None:
+        scan = int(ledger.first_free("scan", f"{scope}\0{plain}", h.stack.acquisition_id, map(str, count(1))))
+        entities |= entities_of(h.record, scan=scan)
+        runs = (stem({**entities, "run": run_label(n)}, naming.suffix) for n in count(h.record.phase_index))
+        candidates = runs
+    return ledger.first_free("image", scope, f"{plain}\0{h.stack.stack_id}", candidates)
+
+
+def instances_of(planned: Sequence[Planned]) -> Iterable[Instance]:
+    """Every instance of the planned stacks."""
+    for p in planned:
+        yield from p.harmonised.stack.instances

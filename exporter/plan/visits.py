@@ -1,0 +1,263 @@
+"""Whose an instance is: subject, session and site, as the trial says they are found."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, count
+from pathlib import Path
+
+from ..deidentify.pseudonyms import Pseudonyms
+from ..errors import UsageError
+from ..inventory.instance import Instance
+from ..tables import read_table
+from ..trial import Lookup, Trial
+from .ledger import Ledger
+
+LOOKS_LIKE_A_DATE = re.compile(r"\d{6,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One subject's one session, with everything that names it in private and in public.
+
+    ``subject`` and ``session`` are BIDS labels; ``subject_key`` and ``session_key`` are what they stand for; ``date``
+    is the earliest study date (YYYYMMDD, "" where there is none); ``day`` counts from the subject's first session.
+    """
+
+    subject: str
+    session: str
+    site: str
+    subject_key: str
+    session_key: str
+    date: str
+    day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a subject that a person should know: a check's code, a severity and a sentence."""
+
+    check: str
+    severity: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """Who every instance belongs to, by the instance's study and subject.
+
+    ``conflicts`` maps a subject label to why its images are set aside.
+    """
+
+    by_study: Mapping[tuple[str, str], Visit]
+    notices: tuple[Notice, ...]
+    conflicts: Mapping[str, str]
+    subject_of: Callable[[Instance], str]
+    session_of: Callable[[Instance], str]
+
+    def of(self, instance: Instance) -> Visit:
+        """The visit of one instance."""
+        return self.by_study[self.subject_of(instance), self.session_of(instance)]
+
+    @property
+    def all(self) -> tuple[Visit, ...]:
+        """Every visit once, by subject and session."""
+        return tuple(sorted(set(self.by_study.values()), key=lambda v: (v.subject, v.session)))
+
+
+def find_visits(instances: Iterable[Instance], trial: Trial, pseudonyms: Pseudonyms, ledger: Ledger) -> Visits:
+    """Subject, session and site of every instance.
+
+    Session labels once given stand in the ledger and never change; it gains those given here. Raises ``UsageError``
+    where two subjects would get one label or a table lacks a column.
+    """
+    rows = list(instances)
+    subject_value = _finder(trial.subject, trial, "subject", "PatientID")
+    session_value = _finder(trial.session, trial, "session", "")
+    site_value = _finder(trial.site, trial, "site", "")
+
+    def subject_key(i: Instance) -> str:
+        value = subject_value(i)
+        if not value:
+            return f"study\0{i.StudyInstanceUID}"
+        return f"{_namespace(i, site_value)}\0{value}"
+
+    def session_key(i: Instance) -> str:
+        return session_value(i) or i.StudyDate or i.StudyInstanceUID
+
+    groups: dict[str, dict[str, list[Instance]]] = defaultdict(lambda: defaultdict(list))
+    for i in rows:
+        groups[subject_key(i)][session_key(i)].append(i)
+
+    notices: list[Notice] = []
+    conflicts: dict[str, str] = {}
+    by_study: dict[tuple[str, str], Visit] = {}
+    labels: dict[str, str] = {}
+    sites = _Sites(trial, site_value, pseudonyms)
+    for s_key in sorted(groups):
+        sessions = groups[s_key]
+        everyone = [i for members in sessions.values() for i in members]
+        subject = _subject_label(trial, s_key, pseudonyms)
+        if labels.setdefault(subject.casefold(), s_key) != s_key:
+            raise UsageError(
+                f"two subjects would get the label sub-{subject}; give them labels of their own in subject.table"
+            )
+        if s_key.startswith("study\0"):
+            notices.append(
+                Notice("C09", "warning", subject, "no subject id in the header: the study is taken as the subject")
+            )
+        conflict = _conflict(everyone)
+        if conflict:
+            conflicts[subject] = conflict
+            notices.append(Notice("C04", "error", subject, conflict))
+        site = sites.label(everyone)
+        order = sorted(
+            sessions, key=lambda k: (min((i.StudyDate or "99999999") for i in sessions[k]), _time(sessions[k]), k)
+        )
+        names = _session_labels(order, s_key, ledger, explicit=_explicit(trial.session), pseudonyms=pseudonyms)
+        first = min((i.StudyDate for i in everyone if i.StudyDate), default="")
+        for key in order:
+            date = min((i.StudyDate for i in sessions[key] if i.StudyDate), default="")
+            by_study[s_key, key] = Visit(subject, names[key], site, s_key, key, date, _days(first, date))
+    notices.extend(sites.notices)
+    return Visits(by_study, tuple(notices), conflicts, subject_key, session_key)
+
+
+def _explicit(rule: Lookup) -> bool:
+    return any((rule.tag, rule.path, rule.table))
+
+
+def _finder(rule: Lookup, trial: Trial, group: str, default: str) -> Callable[[Instance], str]:
+    """How to read one value of an instance, as the rule says."""
+    if rule.path is not None:
+        pattern = re.compile(rule.path)
+        roots = [str(s.absolute()) for s in trial.sources]
+
+        def by_path(i: Instance) -> str:
+            found = pattern.search(_below(i, roots))
+            return (found.group(group) or "") if found else ""
+
+        return by_path
+    if rule.table is not None and rule.by is not None and rule.column is not None:
+        table = _lookup_table(rule.table, rule.by, rule.column)
+        keyword = rule.by
+        return lambda i: table.get(_cell(i, keyword), "")
+    keyword = rule.tag or default
+    return (lambda i: _cell(i, keyword)) if keyword else (lambda i: "")
+
+
+def _cell(instance: Instance, keyword: str) -> str:
+    value = getattr(instance, keyword)
+    return " ".join(str(value if value is not None else "").split())
+
+
+def _below(instance: Instance, roots: list[str]) -> str:
+    """The path of an object below its source, with the member's inside an archive after it."""
+    full = instance.path
+    root = max((r for r in roots if full == r or full.startswith(r.rstrip("/") + "/")), key=len, default="")
+    return "/".join(part for part in (full[len(root) :].lstrip("/"), instance.member) if part)
+
+
+def _lookup_table(path: Path, by: str, column: str) -> dict[str, str]:
+    rows = read_table(path)
+    for name in (by, column):
+        if rows and name not in rows[0]:
+            raise UsageError(f"{path}: has no column {name}; its columns are {', '.join(rows[0])}")
+    table: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        key = " ".join(row[by].split())
+        if table.setdefault(key, row[column]) != row[column]:
+            raise UsageError(f"{path}: line {number}: {by} stands twice with different values of {column}")
+    return table
+
+
+def _namespace(instance: Instance, site_value: Callable[[Instance], str]) -> str:
+    """What keeps two centres' "001" apart: the issuer of the id, the trial's site, or the institution."""
+    institution = re.sub(r"\W+", "", instance.InstitutionName).casefold()
+    return instance.IssuerOfPatientID or site_value(instance) or institution
+
+
+def _subject_label(trial: Trial, key: str, pseudonyms: Pseudonyms) -> str:
+    namespace, _, value = key.partition("\0")
+    if trial.subject.table is not None and namespace != "study":
+        if not re.fullmatch(r"[0-9A-Za-z]+", value):
+            raise UsageError(
+                f"{trial.subject.table}: {trial.subject.column} '{value}': a label holds letters and digits only"
+            )
+        return value
+    return pseudonyms.label("subject", namespace, value)
+
+
+def _session_labels(
+    order: list[str], subject_key: str, ledger: Ledger, *, explicit: bool, pseudonyms: Pseudonyms
+) -> dict[str, str]:
+    """One label a session: the trial's own word, or a number in the order of the dates; labels once given stay."""
+    labels = {}
+    for key in order:
+        word = re.sub(r"[^0-9A-Za-z]", "", key) if explicit else ""
+        if LOOKS_LIKE_A_DATE.search(word):
+            word = pseudonyms.label("session", subject_key, key, 6)
+        numbers = (f"{n:02d}" for n in count(1))
+        labels[key] = ledger.first_free("session", subject_key, key, chain([word] if word else [], numbers))
+    return labels
+
+
+class _Sites:
+    """Site labels, and the warnings about how they were found."""
+
+    def __init__(self, trial: Trial, value: Callable[[Instance], str], pseudonyms: Pseudonyms) -> None:
+        self._trial, self._value, self._pseudonyms = trial, value, pseudonyms
+        self._guessed = False
+
+    def label(self, instances: list[Instance]) -> str:
+        rule = self._trial.site
+        if rule.value is not None:
+            return rule.value
+        words = sorted({self._value(i) for i in instances} - {""})
+        if words and rule.table is not None:
+            if not re.fullmatch(r"[0-9A-Za-z]+", words[0]):
+                raise UsageError(
+                    f"{rule.table}: {rule.column} '{words[0]}': a site label holds letters and digits only"
+                )
+            return words[0]
+        if not words:
+            self._guessed = True
+            first = min(instances, key=lambda i: (i.InstitutionName == "", i.StudyDate, i.key))
+            words = [
+                first.InstitutionName
+                or "\0".join((first.StationName, first.DeviceSerialNumber, first.ManufacturerModelName))
+            ]
+        return "S" + self._pseudonyms.label("site", "", re.sub(r"\s+", " ", words[0]).casefold(), 5)
+
+    @property
+    def notices(self) -> list[Notice]:
+        if not self._guessed:
+            return []
+        sentence = "no site is configured: it is a keyed label of the institution, or of the device where none is named"
+        return [Notice("C04", "warning", "", sentence)]
+
+
+def _conflict(instances: list[Instance]) -> str:
+    """Why these cannot all be one person, or "" where nothing speaks against it."""
+    for keyword, word in (("PatientBirthDate", "birth dates"), ("PatientSex", "sexes")):
+        values = {getattr(i, keyword) for i in instances} - {"", "O", "U"}
+        if len(values) > 1:
+            return f"one subject id with {len(values)} different {word}: two people may share it"
+    return ""
+
+
+def _time(instances: list[Instance]) -> str:
+    return min((i.StudyTime for i in instances if i.StudyTime), default="")
+
+
+def _days(first: str, date: str) -> int | None:
+    """Whole days between two DICOM dates, None where one is no date."""
+    try:
+        return (datetime.strptime(date[:8], "%Y%m%d") - datetime.strptime(first[:8], "%Y%m%d")).days
+    except ValueError:
+        return None

@@ -1,0 +1,189 @@
+"""The files at the root of the tree: descriptions, participants, sessions, manifest. One pass, after the sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trialbids.mappings.fields import allow_list
+from trialbids.mappings.names import name_rules
+from trialbids.mappings.vocabulary import vocabulary
+
+from ..annotations.clinical import ClinicalRows
+from ..plan.visits import Visit
+from ..tables import json_bytes, tsv_bytes, write_atomic
+from ..trial import Clinical, Trial
+from .image import SCANS_COLUMNS, Image, manifest_bytes
+
+BIDS_VERSION = "1.11.1"
+
+README = """\
+{trial}
+
+Clinical-trial images, exported from DICOM by trialbids {version}.
+
+Names are harmonised: every image's record in a closed vocabulary stands in the columns of scans.tsv and in the key
+Harmonised of its JSON. Subjects, sessions and UIDs are pseudonyms; dates are removed and times are relative to the
+first acquisition of a session. Quality checks and metrics of each image lie beside it in *_qc.json.
+Faces are not removed. What was set aside, and why, is known to the trial's data manager.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A participant's line: label, site, and what the header says of sex and age ("n/a" where it does not)."""
+
+    subject: str
+    site: str
+    sex: str
+    age: str
+
+
+def write_if_changed(path: Path, data: bytes) -> bool:
+    """Write a file only where its bytes differ, so that a run that changes nothing touches nothing."""
+    try:
+        if path.read_bytes() == data:
+            return False
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, data)
+    return True
+
+
+def write_description(root: Path, trial: Trial, source: str) -> None:
+    """The files that make the folder a BIDS dataset; ``source`` names the set of source images without revealing it."""
+    description = {
+        "Name": trial.trial,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "raw",
+        "GeneratedBy": [
+            {"Name": "trialbids", "Version": version("trialbids")},
+            {"Name": "dcm2niix", "Version": version("dcm2niix")},
+        ],
+        "SourceDatasets": [{"Version": source}],
+    }
+    write_if_changed(root / "dataset_description.json", json_bytes(description))
+    write_if_changed(root / "README", README.format(trial=trial.trial, version=version("trialbids")).encode())
+    write_if_changed(root / ".bidsignore", ("\n".join(name_rules().bidsignore) + "\n").encode())
+    write_if_changed(root / "scans.json", json_bytes(_scans_dictionary()))
+    write_if_changed(root / "code" / "trialbids.json", json_bytes(_public_configuration(trial)))
+
+
+def write_participants(root: Path, people: Iterable[Person], clinical: ClinicalRows, config: Clinical | None) -> None:
+    """``participants.tsv`` and its dictionary. A clinical column replaces the header's of the same name."""
+    columns = [c for c in clinical.columns if any(c in row for row in clinical.participants.values())]
+    own = ["site", *(c for c in ("sex", "age") if c not in columns)]
+    rows = []
+    for person in sorted(people, key=lambda p: p.subject):
+        row = {"participant_id": f"sub-{person.subject}", "site": person.site, "sex": person.sex, "age": person.age}
+        values = clinical.participants.get(person.subject, {})
+        rows.append(row | {c: values.get(c, "n/a") for c in columns})
+    names = ["participant_id", *own, *columns]
+    write_if_changed(root / "participants.tsv", tsv_bytes(names, rows, empty="n/a"))
+    dictionary = {name: text for name, text in PARTICIPANT_COLUMNS.items() if name in own}
+    write_if_changed(root / "participants.json", json_bytes(dictionary | _clinical_dictionary(columns, config)))
+
+
+def write_sessions(
+    root: Path, visits: Sequence[Visit], injected: frozenset[Visit], clinical: ClinicalRows, config: Clinical | None
+) -> None:
+    """``sessions.tsv`` of every subject, and their dictionary."""
+    columns = [c for c in clinical.columns if any(c in row for row in clinical.sessions.values())]
+    by_subject: dict[str, list[Visit]] = {}
+    for visit in visits:
+        by_subject.setdefault(visit.subject, []).append(visit)
+    for subject, members in by_subject.items():
+        rows = []
+        for visit in sorted(members, key=lambda v: v.session):
+            values = clinical.sessions.get((subject, visit.session), {})
+            row = {
+                "session_id": f"ses-{visit.session}",
+                "days": "n/a" if visit.day is None else str(visit.day),
+                "injection": "yes" if visit in injected else "n/a",
+            }
+            rows.append(row | {c: values.get(c, "n/a") for c in columns})
+        names = ["session_id", "acq_time", "days", "injection", *columns]
+        write_if_changed(root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", tsv_bytes(names, rows, empty="n/a"))
+    write_if_changed(root / "sessions.json", json_bytes(SESSION_COLUMNS | _clinical_dictionary(columns, config)))
+
+
+def write_curation(root: Path, images: Iterable[Image], summary: Mapping[str, Any]) -> None:
+    """The manifest and the counts of the export."""
+    write_if_changed(root / "curation" / "manifest.parquet", manifest_bytes(images))
+    write_if_changed(root / "curation" / "summary.json", json_bytes(summary))
+
+
+def add_change(root: Path, day: str, sentences: Sequence[str]) -> None:
+    """A new entry on top of ``CHANGES``, in the form of CPAN's changelog."""
+    path = root / "CHANGES"
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    number = sum(line[:1].isdigit() for line in old.splitlines())
+    entry = f"1.0.{number} {day}\n" + "".join(f"  - {sentence}\n" for sentence in sentences)
+    write_atomic(path, (entry + ("\n" + old if old else "")).encode())
+
+
+def _scans_dictionary() -> dict[str, Any]:
+    """What the columns of ``scans.tsv`` mean."""
+    out: dict[str, Any] = {}
+    for name in SCANS_COLUMNS[2:]:
+        attribute = vocabulary().get(name)
+        entry: dict[str, Any] = {"Description": SCAN_COLUMNS.get(name, f"{name} of the harmonised record")}
+        if attribute is not None and attribute.kind == "word":
+            entry["Levels"] = {value: value for value in attribute.values}
+        out[name] = entry
+    return out
+
+
+SCAN_COLUMNS = {
+    "acquisition_id": "The same word for all images of one scan of the session",
+    "phase_time_s": "Seconds since the first phase of the dynamic acquisition",
+    "bvalues": "b-values in s/mm2, in the order of the volumes",
+    "confidence": "How certain the sequence is, from 0 to 1",
+    "qc_verdict": "Verdict of the quality checks: pass, warn or waived",
+}
+PARTICIPANT_COLUMNS: dict[str, Any] = {
+    "site": {"Description": "Where the participant was imaged, as a label"},
+    "sex": {"Description": "Sex as the images' headers say", "Levels": {"F": "female", "M": "male", "O": "other"}},
+    "age": {"Description": "Age at the first session; 89 stands for 89 and over", "Units": "year"},
+}
+SESSION_COLUMNS: dict[str, Any] = {
+    "days": {"Description": "Days since the participant's first session", "Units": "day"},
+    "injection": {
+        "Description": "Whether an image of the session was acquired with a contrast agent",
+        "Levels": {"yes": "yes"},
+    },
+}
+
+
+def _clinical_dictionary(columns: Sequence[str], config: Clinical | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    out: dict[str, Any] = {}
+    for name in columns:
+        kind = config.columns[name]
+        out[name] = {"Description": f"{name}, from the trial's clinical table"}
+        if isinstance(kind, list):
+            out[name]["Levels"] = {level: level for level in kind}
+    return out
+
+
+def _public_configuration(trial: Trial) -> dict[str, Any]:
+    """The configuration without paths, patterns or ids."""
+
+    def way(rule: Any) -> str:
+        return next((name for name in ("table", "path", "tag", "value") if getattr(rule, name, None)), "default")
+
+    return {
+        "trialbids": version("trialbids"),
+        "trial": trial.trial,
+        "subject": way(trial.subject),
+        "session": way(trial.session),
+        "site": way(trial.site),
+        "protocol": trial.protocol,
+        "site rules": len(trial.rules),
+        "keep": list(trial.keep),
+        "allow-list": allow_list().version,
+    }

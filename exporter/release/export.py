@@ -1,0 +1,248 @@
+"""The export of a plan: stacks as units of work, sessions staged and committed by rename, tables merged at the end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from trialbids.mappings.fields import allow_list
+
+from ..annotations.clinical import join_clinical
+from ..annotations.masks import MaskRow, read_masks
+from ..deidentify.pseudonyms import Pseudonyms
+from ..deidentify.times import first_moment
+from ..engine import Engine
+from ..pipeline import Plan
+from ..places import hold
+from ..plan.build import Planned
+from ..plan.row import PlanRow, write_plan
+from ..plan.visits import Visit
+from ..progress import Progress
+from ..trial import Trial
+from . import dataset
+from .commit import clear_leftovers, commit, withdraw
+from .image import Image
+from .job import Job, Outcome, run_job
+from .masks import FOLDER as ANNOTATIONS
+from .masks import stage_masks, write_annotations_description
+from .people import person
+from .private import write_private
+from .session import Fragment, Sessions, fingerprint, result_of, write_scans
+from .summary import Run, Summary, measure_tree, summarise
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A session that could not be finished. ``trace`` is private."""
+
+    subject: str
+    session: str
+    message: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export did: the counts, what this run changed, the sessions that failed, the final plan."""
+
+    summary: Summary
+    run: Run
+    failures: tuple[Failure, ...]
+    rows: tuple[PlanRow, ...]
+
+
+def export_plan(plan: Plan, trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Exported:
+    """Make the tree what the plan says. Sessions that are still good are left alone.
+
+    Raises ``UsageError`` where the output is not ours, is held by another export, or a table cannot be used.
+    """
+    with hold(trial, pseudonyms.fingerprint):
+        return _Export(plan, trial, pseudonyms, engine, progress).run()
+
+
+class _Export:
+    """One run: each method is a step, in the order of :meth:`run`."""
+
+    def __init__(self, plan: Plan, trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> None:
+        self.plan, self.trial, self.pseudonyms = plan, trial, pseudonyms
+        self.engine, self.progress = engine, progress
+        self.sessions = Sessions(trial.work, trial.output)
+        self.clinical = join_clinical(trial.clinical, plan.visits.all)
+        self.masks = self._read_masks()
+        self.known = self.sessions.known()
+        self.members: dict[Visit, list[Planned]] = defaultdict(list)
+        for p in plan.planned:
+            self.members[p.visit].append(p)
+        self.kept = {v: [p for p in m if p.row.decision == "keep"] for v, m in self.members.items()}
+        self.failures: list[Failure] = []
+
+    def run(self) -> Exported:
+        clear_leftovers(self.trial.output)
+        self.sessions.clear_staging()
+        self._write_description()
+        wanted = {visit: self._fingerprint(kept) for visit, kept in self.kept.items() if kept}
+        stale = [visit for visit, value in wanted.items() if not self._is_good(visit, value)]
+        fresh = self._make(stale, wanted)
+        gone = self._gone()
+        changes = self._commit(fresh, gone)
+        return self._merge(changes, len(fresh), len(gone))
+
+    def _read_masks(self) -> Mapping[str, Sequence[MaskRow]]:
+        """Masks by the series they were drawn on."""
+        by_series: dict[str, list[MaskRow]] = defaultdict(list)
+        if self.trial.annotations is not None:
+            for row in read_masks(self.trial.annotations.table, self.trial.work / "readers.tsv"):
+                by_series[row.series_uid].append(row)
+        return by_series
+
+    def _fingerprint(self, kept: Sequence[Planned]) -> str:
+        parts = [version("trialbids"), version("dcm2niix"), self.pseudonyms.fingerprint, str(allow_list().version)]
+        for p in kept:
+            for uid in p.harmonised.stack.series_uids:
+                parts.extend(mask.state for mask in self.masks.get(uid, ()))
+        return fingerprint(kept, parts)
+
+    def _is_good(self, visit: Visit, value: str) -> bool:
+        fragment = self.known.get((visit.subject, visit.session))
+        return fragment is not None and self.sessions.is_good(fragment, value)
+
+    def _write_description(self) -> None:
+        series = sorted({i.SeriesInstanceUID for i in self.plan.inventory.instances})
+        source = self.pseudonyms.digest("sources", "", "\0".join(series)).hex()[:16]
+        dataset.write_description(self.trial.output, self.trial, source)
+
+    def _make(self, visits: Sequence[Visit], wanted: Mapping[Visit, str]) -> list[Fragment]:
+        """Convert all stacks of these sessions; a session is staged when its last stack is done."""
+        jobs = [job for visit in visits for job in self._jobs(visit)]
+        left = {visit: len(self.kept[visit]) for visit in visits}
+        outcomes: dict[Visit, list[Outcome]] = defaultdict(list)
+        fragments = []
+        self.progress.start("converting", len(jobs))
+        for job, outcome in self.engine.map(run_job, jobs):
+            visit = job.planned.visit
+            outcomes[visit].append(outcome)
+            left[visit] -= 1
+            if left[visit] == 0:
+                fragment = self._stage(visit, outcomes.pop(visit), wanted[visit])
+                if fragment is not None:
+                    fragments.append(fragment)
+            self.progress.advance()
+        self.progress.done()
+        return sorted(fragments, key=lambda f: (f.subject, f.session))
+
+    def _jobs(self, visit: Visit) -> list[Job]:
+        start = first_moment(i for p in self.members[visit] for i in p.harmonised.stack.instances)
+        staging = self.sessions.staging(visit.subject, visit.session)
+        return [Job(p, staging, self.trial.work, start, self.pseudonyms) for p in self.kept[visit]]
+
+    def _stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment | None:
+        """The session-level files of a session whose stacks are all done; None where the program failed on one."""
+        crashes = [o for o in outcomes if o.crash]
+        if crashes:
+            message = f"{len(crashes)} of its stacks met an error of the program"
+            self.failures.append(Failure(visit.subject, visit.session, message, "\n".join(o.crash for o in crashes)))
+            return None
+        images = tuple(sorted((o.image for o in outcomes if o.image is not None), key=lambda image: image.path))
+        if images:
+            write_scans(self.sessions.staging(visit.subject, visit.session), visit, images)
+        staged = stage_masks(
+            self.sessions.staged_masks(visit.subject, visit.session), self.kept[visit], images, self.masks
+        )
+        results = tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id))
+        return Fragment(visit.subject, visit.session, value, images, results, staged.paths, staged.faults)
+
+    def _gone(self) -> list[tuple[str, str]]:
+        """Sessions of earlier runs of which nothing is to be kept any more.
+
+        While a folder of the source cannot be read, nothing is withdrawn: its sessions may be in there.
+        """
+        if self.plan.inventory.folders_unreadable:
+            return []
+        current = {(v.subject, v.session) for v, kept in self.kept.items() if kept}
+        return sorted(set(self.known) - current)
+
+    def _commit(self, fresh: Sequence[Fragment], gone: Sequence[tuple[str, str]]) -> list[str]:
+        """Sessions into the tree. ``participants.tsv`` lists them first: a line without a folder is valid."""
+        root = self.trial.output
+        new = [f for f in fresh if (f.subject, f.session) not in self.known]
+        stay = [f for key, f in self.known.items() if key not in gone]
+        self._write_participants([*stay, *fresh])
+        write_annotations_description(root, self.trial.trial, (m for f in [*stay, *fresh] for m in f.masks))
+        for f in fresh:
+            self.sessions.forget(f.subject, f.session)
+            self._replace(self.sessions.staging(f.subject, f.session), root, f.subject, f.session)
+            self._replace(self.sessions.staged_masks(f.subject, f.session), root / ANNOTATIONS, f.subject, f.session)
+            self.sessions.keep(f)
+            self.known[f.subject, f.session] = f
+        for subject, session in gone:
+            withdraw(root / f"sub-{subject}" / f"ses-{session}")
+            withdraw(root / ANNOTATIONS / f"sub-{subject}" / f"ses-{session}")
+            self.sessions.forget(subject, session)
+            del self.known[subject, session]
+        counts = {"added": len(new), "replaced": len(fresh) - len(new), "withdrawn": len(gone)}
+        return [f"{n} session{'s' if n > 1 else ''} {word}" for word, n in counts.items() if n]
+
+    @staticmethod
+    def _replace(staged: Path, root: Path, subject: str, session: str) -> None:
+        target = root / f"sub-{subject}" / f"ses-{session}"
+        if staged.is_dir():
+            commit(staged, target)
+        else:
+            withdraw(target)
+
+    def _write_participants(self, fragments: Sequence[Fragment]) -> None:
+        subjects = {f.subject for f in fragments if f.images}
+        everyone: dict[str, list[Visit]] = defaultdict(list)
+        for visit in self.members:
+            if visit.subject in subjects:
+                everyone[visit.subject].append(visit)
+        people = [
+            person(
+                subject,
+                visits[0].site,
+                (i for v in visits for p in self.members[v] for i in p.harmonised.stack.instances),
+            )
+            for subject, visits in everyone.items()
+        ]
+        dataset.write_participants(self.trial.output, people, self.clinical, self.trial.clinical)
+
+    def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:
+        """Everything that knows of all sessions: tables, manifest, the final plan, the private lists."""
+        root = self.trial.output
+        fragments = [self.known[key] for key in sorted(self.known)]
+        images = [image for f in fragments for image in f.images]
+        exported = [v for v in self.members if self._images_of(v)]
+        injected = frozenset(v for v in exported if any(i.record["agent"] == "with" for i in self._images_of(v)))
+        self._write_participants(fragments)
+        dataset.write_sessions(root, exported, injected, self.clinical, self.trial.clinical)
+        if changes:
+            dataset.add_change(root, date.today().isoformat(), changes)
+        rows = self._final_rows(fragments)
+        write_plan(self.trial.work / "plan.tsv", rows)
+        write_private(self.trial.work, self.plan, rows, fragments, self.clinical, [f.trace for f in self.failures])
+        summary = summarise(self.plan, rows, images)
+        dataset.write_curation(root, images, summary.to_json())
+        run = Run(measure_tree(root), written, withdrawn, len(self.failures))
+        return Exported(summary, run, tuple(self.failures), rows)
+
+    def _images_of(self, visit: Visit) -> Sequence[Image]:
+        fragment = self.known.get((visit.subject, visit.session))
+        return fragment.images if fragment else ()
+
+    def _final_rows(self, fragments: Sequence[Fragment]) -> tuple[PlanRow, ...]:
+        """The plan with what the checks said of every stack."""
+        results = {r.stack_id: r for f in fragments for r in f.results}
+        rows = []
+        for p in self.plan.planned:
+            result = results.get(p.row.stack_id)
+            if p.row.decision != "keep" or result is None:
+                rows.append(p.row.judged("", p.row.decision if p.row.decision != "keep" else ""))
+            elif result.verdict == "fail":
+                rows.append(p.row.judged("fail", "quarantine", result.reason))
+            else:
+                rows.append(p.row.judged(result.verdict, "keep"))
+        return tuple(rows)

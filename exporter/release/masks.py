@@ -1,0 +1,116 @@
+"""Masks of a session, staged as a derivative dataset of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from trialbids.mappings.names import stem
+
+from ..annotations.masks import Grid, MaskRefused, MaskRow, fit
+from ..convert import encode_mask
+from ..plan.build import Planned
+from ..tables import json_bytes
+from .dataset import BIDS_VERSION, write_if_changed
+from .image import Image
+
+FOLDER = "derivatives/annotations"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFault:
+    """A mask that was not taken, with the check's code, the series it names and a sentence."""
+
+    check: str
+    series_uid: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedMasks:
+    """Paths of the masks (below the root) and those that were refused."""
+
+    paths: tuple[str, ...]
+    faults: tuple[MaskFault, ...]
+
+
+def stage_masks(
+    folder: Path, planned: Sequence[Planned], images: Sequence[Image], masks: Mapping[str, Sequence[MaskRow]]
+) -> StagedMasks:
+    """Write every mask drawn on one of these images into ``folder``, on the image's grid.
+
+    A series that became several images takes the mask where exactly one of them has its grid.
+    """
+    by_path = {image.path: image for image in images}
+    targets: dict[str, list[Image]] = {}
+    for p in planned:
+        image = by_path.get(p.row.bids_path)
+        if image is not None:
+            for uid in p.harmonised.stack.series_uids:
+                targets.setdefault(uid, []).append(image)
+    paths: list[str] = []
+    faults: list[MaskFault] = []
+    for uid, candidates in sorted(targets.items()):
+        for row in masks.get(uid, ()):
+            try:
+                paths.append(_stage(folder, row, candidates))
+            except MaskRefused as refusal:
+                faults.append(MaskFault(refusal.check, uid, str(refusal)))
+    return StagedMasks(tuple(paths), tuple(faults))
+
+
+def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
+    refusals: list[MaskRefused] = []
+    fitting = []
+    for image in candidates:
+        try:
+            fitting.append((image, fit(row, Grid(image.shape, image.affine))))
+        except MaskRefused as refusal:
+            refusals.append(refusal)
+    if not fitting:
+        raise refusals[0]
+    if len(fitting) > 1:
+        raise MaskRefused(
+            "A01", f"line {row.line}: the series became {len(fitting)} images with this grid; name the image"
+        )
+    image, mask = fitting[0]
+    name = _name(image, row)
+    target = folder / image.datatype / f"{name}.nii.gz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        raise MaskRefused("A01", f"line {row.line}: a second mask of the same label by the same reader")
+    target.write_bytes(encode_mask(mask.voxels, mask.affine))
+    content = {
+        "Type": "ROI",
+        "Label": row.label,
+        "Reader": row.reader,
+        "Method": row.method,
+        "Sources": [f"bids:raw:{image.path}"],
+    }
+    target.with_name(f"{name}.json").write_bytes(json_bytes(content))
+    return f"{FOLDER}/{image.participant_id}/{image.session_id}/{image.datatype}/{name}.nii.gz"
+
+
+def _name(image: Image, row: MaskRow) -> str:
+    """The image's entities, then label and reader."""
+    file = image.path.rpartition("/")[2].removesuffix(".nii.gz")
+    parts = [part.partition("-") for part in file.split("_")[:-1]]
+    entities = {name: label for name, _, label in parts}
+    return stem({**entities, "label": row.label, "desc": row.reader}, "mask")
+
+
+def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -> None:
+    """The derivative dataset's own description, where there are masks at all."""
+    if not any(True for _ in paths):
+        return
+    description = {
+        "Name": f"{name}: annotations",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "trialbids", "Version": version("trialbids")}],
+        "SourceDatasets": [{"Version": "the raw dataset that this lies in"}],
+        "DatasetLinks": {"raw": "../.."},
+    }
+    write_if_changed(root / FOLDER / "dataset_description.json", json_bytes(description))

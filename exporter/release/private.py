@@ -1,0 +1,104 @@
+"""The private side of a finished run: every list that the work folder keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+from ..annotations.clinical import ClinicalRows
+from ..pipeline import Plan
+from ..plan.row import PlanRow
+from ..tables import tsv_bytes, write_atomic
+from .ledgers import Aside, Issue, write_aside, write_issues, write_linkage, write_unreadable
+from .session import Fragment
+
+SET_ASIDE_CHECKS = {
+    "duplicate": ("D01", "info"),
+    "sop-uid-reused": ("C02", "error"),
+    "series-in-two-studies": ("C01", "error"),
+    "series-in-two-patients": ("C01", "error"),
+}
+
+
+def write_private(
+    work: Path,
+    plan: Plan,
+    rows: Sequence[PlanRow],
+    fragments: Sequence[Fragment],
+    clinical: ClinicalRows,
+    traces: Sequence[str],
+) -> None:
+    """Issues, what was set aside, what could not be read, who is who, and values that the allow-list stopped."""
+    write_issues(work / "issues.tsv", _issues(plan, rows, fragments, clinical), date.today().isoformat())
+    write_aside(work / "quarantine.tsv", _aside(plan, rows, fragments))
+    write_unreadable(work / "unreadable.tsv", plan.inventory.unreadable)
+    write_linkage(work / "linkage.tsv", plan.visits.all)
+    _write_dropped(work / "dropped-values.tsv", fragments)
+    write_atomic(work / "errors.log", "\n".join(traces).encode())
+
+
+def _issues(
+    plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment], clinical: ClinicalRows
+) -> Iterable[Issue]:
+    series = {row.stack_id: row.series_uid for row in rows}
+    for notice in plan.visits.notices:
+        yield Issue(notice.check, "subject", notice.severity, notice.message, key=notice.subject)
+    for aside in plan.stacking.set_aside:
+        check, severity = SET_ASIDE_CHECKS.get(aside.reason, ("Q98", "warning"))
+        i = aside.instance
+        yield Issue(check, "instance", severity, aside.message, i.SeriesInstanceUID, key=f"{aside.reason} {i.key}")
+    for unreadable in plan.inventory.unreadable:
+        if unreadable.reason != "not-dicom":
+            key = f"{unreadable.path} {unreadable.member}"
+            yield Issue("F01", "instance", "error", unreadable.message, key=key)
+    for fragment in fragments:
+        for result in fragment.results:
+            for f in result.findings:
+                yield Issue(f.check, "stack", f.severity, f.message, series.get(result.stack_id, ""), result.stack_id)
+            if result.verdict == "fail" and not any(f.severity == "error" for f in result.findings):
+                yield Issue("Q97", "stack", "error", result.message, series.get(result.stack_id, ""), result.stack_id)
+        for fault in fragment.mask_faults:
+            yield Issue(fault.check, "stack", "error", fault.message, fault.series_uid)
+    for sentence in clinical.unmatched:
+        yield Issue("C09", "subject", "warning", sentence)
+    for sentence in clinical.refused:
+        yield Issue("C11", "subject", "warning", sentence)
+
+
+def _aside(plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> list[Aside]:
+    messages = {p.row.stack_id: p.message for p in plan.planned if p.message}
+    messages |= {r.stack_id: r.message for f in fragments for r in f.results if r.verdict == "fail"}
+    places = {
+        p.row.stack_id: _folder(p.harmonised.stack.first.path, p.harmonised.stack.first.member) for p in plan.planned
+    }
+    out = [
+        Aside(
+            f"stack {row.stack_id}",
+            row.series_uid,
+            places[row.stack_id],
+            f"{row.final_decision}: {row.reason}",
+            messages.get(row.stack_id, ""),
+        )
+        for row in rows
+        if row.final_decision in ("quarantine", "exclude")
+    ]
+    for aside in plan.stacking.set_aside:
+        i = aside.instance
+        what = f"frame {i.frame}" if i.frame else "instance"
+        out.append(
+            Aside(what, i.SeriesInstanceUID, "/".join(p for p in (i.path, i.member) if p), aside.reason, aside.message)
+        )
+    return out
+
+
+def _folder(path: str, member: str) -> str:
+    return path if member else path.rpartition("/")[0]
+
+
+def _write_dropped(path: Path, fragments: Sequence[Fragment]) -> None:
+    """Values of allow-listed fields that matched no listed pattern, with how many images had them."""
+    counts = Counter(pair for f in fragments for r in f.results for pair in set(r.dropped))
+    rows = [{"field": k, "value": v, "images": str(n)} for (k, v), n in sorted(counts.items())]
+    write_atomic(path, tsv_bytes(("field", "value", "images"), rows))

@@ -1,0 +1,169 @@
+"""One session: its fingerprint, its staging folder, and the fragment that remembers what it became."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..plan.build import Planned
+from ..plan.visits import Visit
+from ..qc import Finding
+from ..tables import json_bytes, tsv_bytes, write_atomic
+from .image import SCANS_COLUMNS, Image
+from .job import Outcome
+from .masks import MaskFault
+
+
+@dataclass(frozen=True, slots=True)
+class StackResult:
+    """What became of one stack, without the image."""
+
+    stack_id: str
+    verdict: str
+    reason: str
+    message: str
+    findings: tuple[Finding, ...]
+    dropped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What a finished session leaves for the merge, kept in the work folder beside its fingerprint."""
+
+    subject: str
+    session: str
+    fingerprint: str
+    images: tuple[Image, ...]
+    results: tuple[StackResult, ...]
+    masks: tuple[str, ...] = ()
+    mask_faults: tuple[MaskFault, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "subject": self.subject,
+            "session": self.session,
+            "fingerprint": self.fingerprint,
+            "masks": self.masks,
+            "images": [image.to_json() for image in self.images],
+            "results": [asdict(result) for result in self.results],
+            "mask_faults": [asdict(fault) for fault in self.mask_faults],
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Fragment:
+        """The inverse of :meth:`to_json`. Raises ``KeyError`` or ``TypeError`` where it is not one."""
+        results = tuple(
+            StackResult(
+                **{
+                    **r,
+                    "findings": tuple(Finding.from_json(f) for f in r["findings"]),
+                    "dropped": tuple((k, v) for k, v in r["dropped"]),
+                }
+            )
+            for r in values["results"]
+        )
+        return cls(
+            values["subject"],
+            values["session"],
+            values["fingerprint"],
+            tuple(Image.from_json(image) for image in values["images"]),
+            results,
+            tuple(values["masks"]),
+            tuple(MaskFault(**fault) for fault in values["mask_faults"]),
+        )
+
+
+def fingerprint(planned: Sequence[Planned], parts: Iterable[str]) -> str:
+    """Names everything that a session's files depend on: its stacks, their instances' bytes and plan, and ``parts``.
+
+    Paths are left out, so that a moved source is not exported again.
+    """
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(f"{len(part)}:{part}".encode())
+    for p in planned:
+        row = {**p.row.to_row(), "acquisition": p.acquisition, "stem": p.stem, "day": str(p.visit.day)}
+        state.update(json.dumps(row, sort_keys=True).encode())
+        state.update("\n".join(p.harmonised.record.evidence).encode())
+        for i, volume in zip(p.harmonised.stack.instances, p.harmonised.stack.volume, strict=True):
+            state.update(f"{i.SOPInstanceUID}\0{i.frame}\0{i.size}\0{i.mtime_ns}\0{volume}\n".encode())
+    return state.hexdigest()
+
+
+class Sessions:
+    """The sessions of a work folder: what was made before, and where a new one is staged."""
+
+    def __init__(self, work: Path, output: Path) -> None:
+        self._fragments = work / "sessions"
+        self._staging = work / "staging"
+        self._output = output
+        self._fragments.mkdir(exist_ok=True)
+
+    def clear_staging(self) -> None:
+        """Remove what an interrupted run left half made."""
+        shutil.rmtree(self._staging, ignore_errors=True)
+        self._staging.mkdir()
+
+    def staging(self, subject: str, session: str) -> Path:
+        """Where the files of a session are made before they appear in the tree."""
+        return self._staging / "raw" / f"sub-{subject}" / f"ses-{session}"
+
+    def staged_masks(self, subject: str, session: str) -> Path:
+        """The same for the session's masks."""
+        return self._staging / "annotations" / f"sub-{subject}" / f"ses-{session}"
+
+    def _file(self, subject: str, session: str) -> Path:
+        return self._fragments / f"sub-{subject}_ses-{session}.json"
+
+    def known(self) -> dict[tuple[str, str], Fragment]:
+        """Every fragment that can be read; one that cannot is forgotten, and its session is made again."""
+        found = {}
+        for path in sorted(self._fragments.glob("sub-*_ses-*.json")):
+            try:
+                fragment = Fragment.from_json(json.loads(path.read_bytes()))
+            except (ValueError, KeyError, TypeError):
+                path.unlink()
+                continue
+            found[fragment.subject, fragment.session] = fragment
+        return found
+
+    def is_good(self, fragment: Fragment, wanted: str) -> bool:
+        """Is what was made before still what is wanted, and still in the tree?"""
+        if fragment.fingerprint != wanted:
+            return False
+        images_there = all(_has_size(self._output / image.path, image.file_bytes) for image in fragment.images)
+        return images_there and all((self._output / mask).is_file() for mask in fragment.masks)
+
+    def keep(self, fragment: Fragment) -> None:
+        """Remember a session that now lies in the tree."""
+        write_atomic(self._file(fragment.subject, fragment.session), json_bytes(fragment.to_json()))
+
+    def forget(self, subject: str, session: str) -> None:
+        """Forget a session: before it is replaced, and when it is withdrawn."""
+        self._file(subject, session).unlink(missing_ok=True)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def write_scans(folder: Path, visit: Visit, images: Sequence[Image]) -> None:
+    """``scans.tsv`` of a staged session."""
+    rows = [image.scans_row() for image in sorted(images, key=lambda image: image.path)]
+    path = folder / f"sub-{visit.subject}_ses-{visit.session}_scans.tsv"
+    path.write_bytes(tsv_bytes(SCANS_COLUMNS, rows, empty="n/a"))
+
+
+def result_of(outcome: Outcome) -> StackResult:
+    """The part of an outcome that a fragment keeps."""
+    dropped = tuple((d.keyword, d.value) for d in outcome.dropped)
+    return StackResult(outcome.stack_id, outcome.verdict, outcome.reason, outcome.message, outcome.findings, dropped)

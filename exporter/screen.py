@@ -1,0 +1,166 @@
+"""What a person sees: progress bars, the summary, tables. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from .plan.row import read_plan
+from .progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from .inventory import Inventory
+    from .release.export import Failure
+    from .release.summary import Run, Summary
+    from .release.validate import Validation
+    from .trial import Trial
+
+OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False)
+
+
+class OnScreen:
+    """Progress as bars with a count and an estimate, on the error stream."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def start(self, label: str, total: int | None) -> None:
+        self._task = self._bars.add_task(label, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        if self._task is not None:
+            self._bars.advance(self._task, steps)
+
+    def done(self) -> None:
+        if self._task is not None:
+            task = next(t for t in self._bars.tasks if t.id == self._task)
+            self._bars.update(self._task, total=task.completed or 1, completed=task.completed or 1)
+            self._bars.stop_task(self._task)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """Bars while the work runs, or silence for machines."""
+    if quiet or not ERR.is_terminal:
+        yield Silent()
+        return
+    columns = (
+        TextColumn("{task.description:12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=ERR) as bars:
+        yield OnScreen(bars)
+
+
+def show_inventory(inventory: Inventory, *, as_json: bool) -> None:
+    """Counts of a scan, and why files could not be read."""
+    reasons = Counter(u.reason for u in inventory.unreadable)
+    counts = {
+        "files": inventory.n_files,
+        "folders": inventory.n_folders,
+        "bytes": inventory.n_bytes,
+        "not opened again": inventory.n_reused,
+        "instances": len(inventory.instances),
+        "series": len({i.SeriesInstanceUID for i in inventory.instances}),
+        "studies": len({i.StudyInstanceUID for i in inventory.instances}),
+        "not read": dict(reasons.most_common()),
+    }
+    if as_json:
+        OUT.print_json(json.dumps(counts))
+        return
+    for name, value in counts.items():
+        OUT.print(
+            f"{name:18} {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else f'{value:,}'}"
+        )
+
+
+def show_summary(
+    summary: Summary,
+    run: Run | None,
+    trial: Trial,
+    *,
+    validation: Validation | None = None,
+    failures: Sequence[Failure] = (),
+    as_json: bool,
+) -> None:
+    """What a run came to. ``run`` and ``validation`` are None where nothing was exported."""
+    if as_json:
+        extra = {} if run is None else {"run": asdict(run)}
+        if validation is not None:
+            extra["validator_errors"] = validation.errors
+        OUT.print_json(json.dumps(summary.to_json() | extra))
+        return
+    s = summary
+    OUT.print(f"\n[bold]{s.patients}[/] patients, {s.studies} studies, {s.series} series, {s.stacks} stacks")
+    aside = f"{s.instances_set_aside} instances set aside"
+    OUT.print(f"kept {s.kept}, quarantined {s.quarantined}, excluded {s.excluded}; {aside}")
+    if s.reasons:
+        OUT.print(_reasons(s))
+    OUT.print(
+        f"files: {s.files_before:,} in {s.folders_before:,} folders before ({s.bytes_before / 1e6:,.1f} MB): "
+        f"{s.files_repacked:,} DICOM files re-packed, {s.files_dropped:,} left out, {s.unreadable:,} not read as DICOM"
+    )
+    if run is not None:
+        tree = f"{run.tree.files:,} in {run.tree.folders:,} folders after ({run.tree.bytes / 1e6:,.1f} MB)"
+        done = f"{run.sessions_written} written, {run.sessions_withdrawn} withdrawn, {run.sessions_failed} failed"
+        OUT.print(f"files: {tree}, {s.images} images\nsessions: {done}")
+    for failure in failures:
+        where = trial.work / "errors.log"
+        ERR.print(f"sub-{failure.subject} ses-{failure.session}: {failure.message}; the details are in {where}")
+    lists = "plan.tsv, quarantine.tsv, unreadable.tsv, issues.tsv, linkage.tsv"
+    OUT.print(f"the private lists are in {trial.work}: {lists}")
+    if validation is not None:
+        show_validation(validation, as_json=False)
+
+
+def _reasons(summary: Summary) -> Table:
+    table = Table("decision", "reason", "count", title="Not in the tree, and why", title_justify="left")
+    for reason, count in summary.reasons.items():
+        decision, _, why = reason.partition(": ")
+        table.add_row(decision, why, str(count))
+    return table
+
+
+def show_validation(validation: Validation, *, as_json: bool) -> None:
+    """Errors of the official validator as a table."""
+    if as_json:
+        problems = [
+            {"dataset": p.dataset, "code": p.code, "count": p.count, "places": list(p.places), "message": p.message}
+            for p in validation.problems
+        ]
+        OUT.print_json(json.dumps({"errors": validation.errors, "validator": validation.version, "problems": problems}))
+        return
+    if validation.problems:
+        table = Table(
+            "dataset", "error", "count", "first places", title="Errors of the BIDS validator", title_justify="left"
+        )
+        for p in validation.problems:
+            table.add_row(p.dataset, f"{p.code}\n{p.message}", str(p.count), "\n".join(p.places))
+        OUT.print(table)
+    OUT.print(
+        f"bids-validator-deno {validation.version}: {validation.errors} errors in {validation.datasets} dataset(s)"
+    )
+
+
+def show_decisions(trial: Trial) -> None:
+    """What was kept and set aside, by sequence, from the plan of the work folder."""
+    rows = read_plan(trial.work / "plan.tsv")
+    counts = Counter((r.record.sequence, r.final_decision or r.decision, r.reason) for r in rows)
+    table = Table("sequence", "decision", "reason", "stacks", title="What became of every stack", title_justify="left")
+    for (sequence, decision, reason), count in sorted(counts.items()):
+        table.add_row(sequence, decision, reason, str(count))
+    OUT.print(table)

@@ -1,0 +1,89 @@
+"""The decision on one stack, from its record: a table of small named rules, the first that applies decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from trialbids.mappings.names import name_rules
+
+from ..harmonise import Harmonised
+
+EXCLUDED = ("localizer", "calibration", "secondary")
+FOUR_DIMENSIONAL = frozenset({"DWI", "trace", "bold", "DSC", "cine", "perfmap", "PET", "CT", "ASL"})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``keep``, ``quarantine`` (a person should look) or ``exclude`` (not needed), with the reason and a sentence."""
+
+    decision: str
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason not to keep a stack."""
+
+    reason: str
+    decision: str
+    message: str
+    applies: Callable[[Harmonised, Collection[str]], bool]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "not-an-image",
+        "exclude",
+        "the object holds no image: a segmentation, structure set, report, presentation state or raw data",
+        lambda h, keep: not h.stack.is_image,
+    ),
+    Rule(
+        "not-needed",
+        "exclude",
+        "localizers, calibrations and secondary captures are not needed; `keep:` brings the first two back",
+        lambda h, keep: h.record.sequence in EXCLUDED and h.record.sequence not in keep,
+    ),
+    Rule(
+        "unknown-sequence",
+        "quarantine",
+        "the header does not say with enough certainty what this is",
+        lambda h, keep: h.record.sequence == "unknown",
+    ),
+    Rule(
+        "bids-metadata-missing",
+        "quarantine",
+        "BIDS requires keys for this kind of image that the header does not give",
+        lambda h, keep: h.record.sequence in name_rules().metadata_missing,
+    ),
+    Rule(
+        "no-class",
+        "quarantine",
+        "understood, but outside the vocabulary's list of sequences",
+        lambda h, keep: h.record.sequence not in name_rules().sequences,
+    ),
+    Rule(
+        "no-volume-index",
+        "quarantine",
+        "several images stand at one place and nothing in the header tells them apart",
+        lambda h, keep: h.stack.n_volumes > 1 and h.record.sequence not in FOUR_DIMENSIONAL,
+    ),
+    Rule(
+        "index-missing",
+        "quarantine",
+        "one of a set of echoes or flip angles, but which one is not known",
+        lambda h, keep: (
+            (h.record.sequence in ("MEGRE", "MESE") and h.record.echo_index is None)
+            or (h.record.sequence == "VFA" and h.record.flip_index is None)
+        ),
+    ),
+)
+
+
+def decide(harmonised: Harmonised, keep: Collection[str] = ()) -> Decision:
+    """The decision on one stack; ``keep`` names excluded kinds that the trial wants back."""
+    for rule in RULES:
+        if rule.applies(harmonised, keep):
+            return Decision(rule.decision, rule.reason, rule.message)
+    return Decision("keep")

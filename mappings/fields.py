@@ -1,0 +1,96 @@
+"""The allow-list: which header fields may leave, in which form and under which key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ACTIONS = (
+    "hash",
+    "label",
+    "years",
+    "offset",
+    "number",
+    "words",
+    "pattern",
+    "record",
+    "with",
+    "image",
+    "shift",
+    "asked",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One DICOM field of the allow-list.
+
+    ``action`` says in which form it leaves, ``bids`` under which key of the sidecar ("" = not in it), ``scale``
+    the factor from DICOM's unit to that key's. ``words`` and ``patterns`` are the only strings that pass.
+    """
+
+    keyword: str
+    group: str
+    action: str
+    bids: str = ""
+    scale: float = 1.0
+    words: frozenset[str] = frozenset()
+    patterns: tuple[re.Pattern[str], ...] = ()
+
+    def passes(self, text: str) -> bool:
+        """May this text leave as it is?"""
+        return text in self.words or any(p.fullmatch(text) for p in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedKey:
+    """A sidecar key that the converter computes: numbers, or one of ``words``."""
+
+    key: str
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Everything that a sidecar may hold."""
+
+    version: int
+    fields: tuple[Field, ...]
+    derived: tuple[DerivedKey, ...]
+    own: frozenset[str]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every key that may stand in a sidecar."""
+        return self.own | {f.bids for f in self.fields if f.bids} | {d.key for d in self.derived}
+
+
+@cache
+def allow_list() -> AllowList:
+    """The allow-list of ``fields.yaml``. Raises ``ValueError`` naming a field whose entry is wrong."""
+    spec = yaml.safe_load((Path(__file__).parent / "fields.yaml").read_text(encoding="utf-8"))
+    return AllowList(
+        version=spec["version"],
+        fields=tuple(_field(entry) for entry in spec["fields"]),
+        derived=tuple(DerivedKey(entry["key"], frozenset(entry.get("words", ()))) for entry in spec["derived"]),
+        own=frozenset(spec["own"]),
+    )
+
+
+def _field(entry: dict[str, Any]) -> Field:
+    if entry["action"] not in ACTIONS:
+        raise ValueError(f"fields.yaml: {entry['keyword']}: unknown action {entry['action']!r}")
+    return Field(
+        keyword=entry["keyword"],
+        group=entry["group"],
+        action=entry["action"],
+        bids=entry.get("bids", ""),
+        scale=float(entry.get("scale", 1.0)),
+        words=frozenset(entry.get("words", ())),
+        patterns=tuple(re.compile(p) for p in entry.get("patterns", ())),
+    )
