@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from bidsschematools.schema import load_schema
 
 ACTIONS = (
     "hash",
@@ -79,6 +81,17 @@ def allow_list() -> AllowList:
         fields=tuple(_field(entry) for entry in spec["fields"]),
         derived=tuple(DerivedKey(entry["key"], frozenset(entry.get("words", ()))) for entry in spec["derived"]),
         own=frozenset(spec["own"]),
+    )
+
+
+def legal_number(key: str, value: float) -> bool:
+    """Does the BIDS schema take this number for a sidecar key? A key that the schema does not know takes any."""
+    spec = load_schema().objects.metadata.get(key, {})
+    return (
+        value > spec.get("exclusiveMinimum", -math.inf)
+        and value >= spec.get("minimum", -math.inf)
+        and value <= spec.get("maximum", math.inf)
+        and value < spec.get("exclusiveMaximum", math.inf)
     )
 
 

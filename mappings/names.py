@@ -35,6 +35,8 @@ class NameRules:
 
     sequences: Mapping[str, Naming]
     metadata_missing: frozenset[str]
+    pulse_sequences: Mapping[str, str]
+    required: Mapping[str, tuple[str, ...]]
     bidsignore: tuple[str, ...]
 
 
@@ -48,7 +50,13 @@ def name_rules() -> NameRules:
             allowed_entities(naming.datatype, naming.suffix)
         elif not any(f"_{naming.suffix}." in line or f"/{naming.datatype}/" in line for line in spec["bidsignore"]):
             raise ValueError(f"names.yaml: {name}: neither a name of BIDS nor in bidsignore")
-    return NameRules(MappingProxyType(sequences), frozenset(spec["metadata_missing"]), tuple(spec["bidsignore"]))
+    return NameRules(
+        sequences=MappingProxyType(sequences),
+        metadata_missing=frozenset(spec["metadata_missing"]),
+        pulse_sequences=MappingProxyType(spec["pulse_sequences"]),
+        required=MappingProxyType({suffix: tuple(keys) for suffix, keys in spec["required"].items()}),
+        bidsignore=tuple(spec["bidsignore"]),
+    )
 
 
 @cache

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trialbids.mappings.fields import DerivedKey, Field, allow_list
+from trialbids.mappings.fields import DerivedKey, Field, allow_list, legal_number
+from trialbids.mappings.names import name_rules
 from trialbids.mappings.record import Record
 
 from ..stacks.stack import Stack
@@ -59,7 +60,7 @@ def make_sidecar(
         if value is not None:
             content[field.bids] = value
     content.update(_derived(converted, rules.derived, stack, content))
-    content.update(_own(record, acquisition))
+    content.update(_own(record, acquisition, content))
     unknown = set(extra) - rules.own
     if unknown:
         raise ValueError(f"not in the allow-list: {', '.join(sorted(unknown))}")
@@ -78,7 +79,9 @@ def _released(stack: Stack, field: Field, start: float | None, pseudonyms: Pseud
     if field.action == "hash":
         return pseudonyms.uid(field.keyword, str(value))
     if field.action == "number":
-        return _number(value, field.scale)
+        number = _number(value, field.scale)
+        legal = isinstance(number, list) or (number is not None and legal_number(field.bids, number))
+        return number if legal else None
     words = value if isinstance(value, tuple) else (str(value),)
     passed = [w for w in words if field.passes(w)]
     dropped.extend(Dropped(field.keyword, w) for w in words if not field.passes(w))
@@ -134,7 +137,7 @@ def _plausible_timing(timing: Any, n_slices: int, repetition: Any) -> bool:
     return not isinstance(repetition, int | float) or max(timing) < repetition
 
 
-def _own(record: Record, acquisition: str) -> dict[str, Any]:
+def _own(record: Record, acquisition: str, content: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"Harmonised": record.to_json(), "AcquisitionID": acquisition}
     if record.bodypart != "unknown":
         out["BodyPart"] = record.bodypart.upper()
@@ -142,6 +145,10 @@ def _own(record: Record, acquisition: str) -> dict[str, Any]:
         out["ContrastBolusIngredient"] = INGREDIENTS[record.agent_name]
     if record.sequence == "bold":
         out["TaskName"] = "unknown"
+    if record.technique in name_rules().pulse_sequences:
+        out["PulseSequenceType"] = name_rules().pulse_sequences[record.technique]
+    if record.sequence == "VFA" and "RepetitionTime" in content:
+        out["RepetitionTimeExcitation"] = content["RepetitionTime"]
     if record.part == "phase":
         out["Units"] = "arbitrary"
     out["DeidentificationMethod"] = [

@@ -1,1 +1,1 @@
-"""TBD"""
+"""The demonstration trial: a small multi-centre pelvic MR trial, made up in the ways real centres deliver theirs."""

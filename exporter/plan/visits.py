@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, count
+from itertools import chain, combinations, count
 from pathlib import Path
 
 from ..deidentify.pseudonyms import Pseudonyms
@@ -111,10 +111,11 @@ def find_visits(instances: Iterable[Instance], trial: Trial, pseudonyms: Pseudon
             notices.append(
                 Notice("C09", "warning", subject, "no subject id in the header: the study is taken as the subject")
             )
-        conflict = _conflict(everyone)
-        if conflict:
-            conflicts[subject] = conflict
-            notices.append(Notice("C04", "error", subject, conflict))
+        doubt = _doubt(everyone)
+        if doubt is not None:
+            notices.append(Notice("C04", "error" if doubt.two_people else "warning", subject, doubt.message))
+            if doubt.two_people:
+                conflicts[subject] = doubt.message
         site = sites.label(everyone)
         order = sorted(
             sessions, key=lambda k: (min((i.StudyDate or "99999999") for i in sessions[k]), _time(sessions[k]), k)
@@ -242,13 +243,28 @@ class _Sites:
         return [Notice("C04", "warning", "", sentence)]
 
 
-def _conflict(instances: list[Instance]) -> str:
-    """Why these cannot all be one person, or "" where nothing speaks against it."""
-    for keyword, word in (("PatientBirthDate", "birth dates"), ("PatientSex", "sexes")):
-        values = {getattr(i, keyword) for i in instances} - {"", "O", "U"}
-        if len(values) > 1:
-            return f"one subject id with {len(values)} different {word}: two people may share it"
-    return ""
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """What speaks against all images of a subject id being of one person; ``two_people`` where it is too much."""
+
+    message: str
+    two_people: bool
+
+
+def _doubt(instances: list[Instance]) -> _Doubt | None:
+    """One name with two birth dates is a slip to be mended; two names that only an id has in common are two people."""
+    births = {i.PatientBirthDate for i in instances} - {""}
+    sexes = {i.PatientSex for i in instances} & {"F", "M"}
+    names = {frozenset(re.findall(r"\w+", i.PatientName.casefold())) for i in instances} - {frozenset()}
+    strangers = any(not one & other for one, other in combinations(names, 2))
+    told_apart = [f"{len(v)} {word}" for v, word in ((births, "birth dates"), (sexes, "sexes")) if len(v) > 1]
+    if strangers:
+        told_apart.insert(0, f"{len(names)} names")
+    if not told_apart:
+        return None
+    same_otherwise = len(births) == 1 and len(sexes) < 2
+    two_people = not same_otherwise if strangers else not names
+    return _Doubt(f"one subject id with {', '.join(told_apart)}: two people may share it", two_people)
 
 
 def _time(instances: list[Instance]) -> str:

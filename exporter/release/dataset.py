@@ -68,15 +68,18 @@ def write_description(root: Path, trial: Trial, source: str) -> None:
     write_if_changed(root / "dataset_description.json", json_bytes(description))
     write_if_changed(root / "README", README.format(trial=trial.trial, version=version("trialbids")).encode())
     write_if_changed(root / ".bidsignore", ("\n".join(name_rules().bidsignore) + "\n").encode())
-    write_if_changed(root / "scans.json", json_bytes(_scans_dictionary()))
     write_if_changed(root / "code" / "trialbids.json", json_bytes(_public_configuration(trial)))
 
 
-def write_participants(root: Path, people: Iterable[Person], clinical: ClinicalRows, config: Clinical | None) -> None:
+def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalRows, config: Clinical | None) -> None:
     """``participants.tsv`` and its dictionary. A clinical column replaces the header's of the same name."""
     columns = [c for c in clinical.columns if any(c in row for row in clinical.participants.values())]
     own = ["site", *(c for c in ("sex", "age") if c not in columns)]
     rows = []
+    if not people:
+        for name in ("participants.tsv", "participants.json"):
+            (root / name).unlink(missing_ok=True)
+        return
     for person in sorted(people, key=lambda p: p.subject):
         row = {"participant_id": f"sub-{person.subject}", "site": person.site, "sex": person.sex, "age": person.age}
         values = clinical.participants.get(person.subject, {})
@@ -90,8 +93,13 @@ def write_participants(root: Path, people: Iterable[Person], clinical: ClinicalR
 def write_sessions(
     root: Path, visits: Sequence[Visit], injected: frozenset[Visit], clinical: ClinicalRows, config: Clinical | None
 ) -> None:
-    """``sessions.tsv`` of every subject, and their dictionary."""
+    """``sessions.tsv`` of every subject, and the dictionaries of sessions and scans."""
     columns = [c for c in clinical.columns if any(c in row for row in clinical.sessions.values())]
+    if not visits:
+        for name in ("scans.json", "sessions.json"):
+            (root / name).unlink(missing_ok=True)
+        return
+    write_if_changed(root / "scans.json", json_bytes(_scans_dictionary()))
     by_subject: dict[str, list[Visit]] = {}
     for visit in visits:
         by_subject.setdefault(visit.subject, []).append(visit)

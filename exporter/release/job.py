@@ -5,8 +5,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from trialbids.mappings.names import name_rules
 
 from ..convert import Volume, adc_scale, convert, encode, scratch_folder, voxels_sha256
 from ..deidentify.pseudonyms import Pseudonyms
@@ -74,8 +77,9 @@ def _run(job: Job) -> Outcome:
     if verdict(findings) == "fail":
         worst = next(f for f in findings if f.severity == "error")
         return Outcome(stack.stack_id, "fail", findings, reason=worst.check, message=worst.message)
-    with scratch_folder(job.work) as scratch:
-        volume = convert(stack, materialise, scratch)
+    volume = convert(stack, materialise, _scratch(job.work))
+    if record.sequence == "bold" and volume.voxels.ndim == 3:
+        volume = volume.as_series((stack.first.RepetitionTime or 0.0) / 1000)
     metrics = measure(volume)
     judged = verdict(findings)
     sidecar = make_sidecar(
@@ -87,9 +91,12 @@ def _run(job: Job) -> Outcome:
         pseudonyms=job.pseudonyms,
         extra=_extra(planned, volume),
     )
+    missing = set(name_rules().required.get(_suffix(planned), ())) - set(sidecar.content)
+    if missing:
+        raise ConversionError("bids-metadata-missing", f"BIDS requires {', '.join(sorted(missing))} for this image")
     folder = job.staging / planned.datatype
     folder.mkdir(parents=True, exist_ok=True)
-    data = encode(volume, four_dimensional=record.sequence == "bold")
+    data = encode(volume)
     (folder / f"{planned.stem}.nii.gz").write_bytes(data)
     (folder / f"{planned.stem}.json").write_bytes(json_bytes(sidecar.content))
     (folder / f"{planned.stem}_qc.json").write_bytes(json_bytes(qc_sidecar(judged, findings, metrics)))
@@ -100,6 +107,16 @@ def _run(job: Job) -> Outcome:
     )
 
 
+@cache
+def _scratch(work: Path) -> Path:
+    """This process's scratch folder, made once."""
+    return scratch_folder(work / "scratch")
+
+
+def _suffix(planned: Planned) -> str:
+    return planned.stem.rpartition("_")[2]
+
+
 def _extra(planned: Planned, volume: Volume) -> Mapping[str, Any]:
     """Keys of ours that the voxels decide."""
     name, _, version = volume.converter.partition(" ")
@@ -107,7 +124,8 @@ def _extra(planned: Planned, volume: Volume) -> Mapping[str, Any]:
     if version:
         extra["ConversionSoftwareVersion"] = version
     if planned.harmonised.record.sequence == "ADC":
-        scale = adc_scale(volume, planned.harmonised.stack)
+        first = planned.harmonised.stack.first
+        scale = adc_scale(volume, first.RescaleType or first.Units)
         extra["Units"] = "mm2/s" if scale is not None else "arbitrary"
         if scale is not None:
             extra["ADCScale"] = scale
@@ -133,7 +151,7 @@ def _image(planned: Planned, volume: Volume, judged: str, file_bytes: int) -> Im
         site=visit.site,
         acquisition_id=planned.acquisition,
         datatype=planned.datatype,
-        suffix=planned.stem.rpartition("_")[2],
+        suffix=_suffix(planned),
         record=cells(row.record),
         qc_verdict=judged,
         shape=tuple(int(n) for n in shape),

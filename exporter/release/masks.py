@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+from nibabel.nifti1 import Nifti1Header
+
 from trialbids.mappings.names import stem
 
-from ..annotations.masks import Grid, MaskRefused, MaskRow, fit
-from ..convert import encode_mask
+from ..annotations.masks import Grid, Mask, MaskRefused, MaskRow, fit
+from ..convert import Volume, encode
 from ..plan.build import Planned
 from ..tables import json_bytes
 from .dataset import BIDS_VERSION, write_if_changed
@@ -81,7 +84,7 @@ def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         raise MaskRefused("A01", f"line {row.line}: a second mask of the same label by the same reader")
-    target.write_bytes(encode_mask(mask.voxels, mask.affine))
+    target.write_bytes(encode(_as_volume(mask)))
     content = {
         "Type": "ROI",
         "Label": row.label,
@@ -91,6 +94,27 @@ def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
     }
     target.with_name(f"{name}.json").write_bytes(json_bytes(content))
     return f"{FOLDER}/{image.participant_id}/{image.session_id}/{image.datatype}/{name}.nii.gz"
+
+
+def _as_volume(mask: Mask) -> Volume:
+    header = Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape(mask.voxels.shape)
+    header.set_zooms(tuple(np.linalg.norm(mask.affine[:3, :3], axis=0)))
+    header.set_qform(mask.affine, code=1)
+    header.set_sform(mask.affine, code=1)
+    header.set_xyzt_units("mm", "sec")
+    return Volume(
+        header=header,
+        voxels=mask.voxels,
+        affine=mask.affine,
+        slope=1.0,
+        inter=0.0,
+        sidecar={},
+        bval=None,
+        bvec=None,
+        converter="trialbids",
+    )
 
 
 def _name(image: Image, row: MaskRow) -> str:

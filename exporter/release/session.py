@@ -12,7 +12,7 @@ from typing import Any
 
 from ..plan.build import Planned
 from ..plan.visits import Visit
-from ..qc import Finding
+from ..qc import Evidence, Finding
 from ..tables import json_bytes, tsv_bytes, write_atomic
 from .image import SCANS_COLUMNS, Image
 from .job import Outcome
@@ -62,7 +62,7 @@ class Fragment:
             StackResult(
                 **{
                     **r,
-                    "findings": tuple(Finding.from_json(f) for f in r["findings"]),
+                    "findings": tuple(_finding(f) for f in r["findings"]),
                     "dropped": tuple((k, v) for k, v in r["dropped"]),
                 }
             )
@@ -77,6 +77,13 @@ class Fragment:
             tuple(values["masks"]),
             tuple(MaskFault(**fault) for fault in values["mask_faults"]),
         )
+
+
+def _finding(values: Mapping[str, Any]) -> Finding:
+    evidence = values["evidence"]
+    return Finding(
+        values["check"], values["severity"], values["message"], Evidence(evidence["message"], evidence["key"])
+    )
 
 
 def fingerprint(planned: Sequence[Planned], parts: Iterable[str]) -> str:

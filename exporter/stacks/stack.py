@@ -16,6 +16,7 @@ class Stack:
     ``bvalues`` and ``directions`` have one entry a volume where the stack is diffusion, else they are empty.
     ``split`` names the rules that set this stack apart from the rest of its series, with the value each saw.
     ``stack_id`` depends on the series and the split values alone, so it stays when slices are added.
+    Objects that are no images have one stack a series with no slices and no volumes.
     ``phase_index`` counts from 1 within the acquisition; ``phase_time_s`` is seconds since its first phase.
     """
 
@@ -38,6 +39,11 @@ class Stack:
     def first(self) -> Instance:
         """The instance whose header stands for the stack where all agree."""
         return self.instances[0]
+
+    @property
+    def is_image(self) -> bool:
+        """False for objects that hold no image of the patient (segmentations, structures, reports, raw data)."""
+        return self.n_volumes > 0
 
     @property
     def series_uids(self) -> tuple[str, ...]:

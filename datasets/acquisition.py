@@ -1,0 +1,160 @@
+"""From the images that match a query to what one key of a sample reads: files, volumes, times, b-values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .image import Image, same_grid
+from .names import natural
+from .query import FAMILIES, Q, Times
+
+QC_ORDER = ("pass", "waived", "warn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is read for one key: all volumes of every file, or of each file the one in ``volumes``.
+
+    ``times`` (s since the first phase) or ``bvalues`` (s/mm²) has one value a channel, NaN where it is not known;
+    both are empty for a plain image. ``factor`` turns rescaled values into ``unit``.
+    """
+
+    images: tuple[Image, ...]
+    volumes: tuple[int, ...] | None = None
+    times: tuple[float, ...] = ()
+    bvalues: tuple[float, ...] = ()
+    factor: float = 1.0
+    unit: str = ""
+
+    @property
+    def channels(self) -> int:
+        """Length of the first axis of the tensor."""
+        if self.volumes is not None:
+            return len(self.volumes)
+        return sum(image.volumes for image in self.images)
+
+    @property
+    def name(self) -> str:
+        """The path of the first file, for messages."""
+        return self.images[0].path
+
+
+class Unusable(Exception):
+    """An acquisition that is there but cannot answer the query; the message says why."""
+
+
+def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
+    """Group images that answer as one: the phases of a DCE, the b-values of a diffusion scan. Others stand alone.
+
+    In the order of session, acquisition and path.
+    """
+    groups: dict[tuple[str, ...], list[Image]] = {}
+    for image in images:
+        sequence = image.record.sequence
+        grouped = image.acquisition_id and (sequence == "DCE" or sequence in FAMILIES["diffusion"])
+        key = (image.acquisition_id, sequence, *image.record.derived, image.record.part) if grouped else (image.path,)
+        groups.setdefault((image.participant_id, image.session_id, *key), []).append(image)
+    ordered = sorted(groups.values(), key=lambda g: (natural(g[0].session_id), natural(g[0].acquisition_id), g[0].path))
+    return [tuple(sorted(group, key=lambda image: natural(image.path))) for group in ordered]
+
+
+def resolve(query: Q, images: Sequence[Image]) -> Source:
+    """What to read of one acquisition. Raises :class:`Unusable`."""
+    for image in images:
+        if not image.shape:
+            raise Unusable(f"{image.path}: its header cannot be read")
+        if not same_grid(image, images[0]):
+            raise Unusable(f"{image.path}: its grid differs from that of {images[0].path}, of the same acquisition")
+    sequence = images[0].record.sequence
+    if sequence == "DCE":
+        return _dynamic(query, images)
+    if query.phases is not None:
+        raise Unusable(f"{images[0].path}: phases= was asked of {sequence}, which is not a dynamic series")
+    if sequence in FAMILIES["diffusion"]:
+        return _diffusion(query, images)
+    if query.bvalues:
+        raise Unusable(f"{images[0].path}: bvalues= was asked of {sequence}, which is not diffusion-weighted")
+    factor, unit = _scale(query, images[0])
+    return Source(images=tuple(images), factor=factor, unit=unit)
+
+
+def qc_rank(images: Sequence[Image]) -> int:
+    """The worst verdict of an acquisition, as its place in the order pass, waived, warn, none."""
+    return max(QC_ORDER.index(image.qc) if image.qc in QC_ORDER else len(QC_ORDER) for image in images)
+
+
+def _scale(query: Q, image: Image) -> tuple[float, str]:
+    """Factor and unit; ADC becomes 10⁻⁶ mm²/s by the sidecar's ``ADCScale`` (rescaled values to mm²/s)."""
+    if image.scope == "annotations":
+        return 1.0, "label"
+    if image.record.sequence != "ADC" or query.units == "stored":
+        return 1.0, image.units or {"CT": "HU"}.get(image.record.sequence, "arbitrary")
+    if image.adc_scale is None:
+        raise Unusable(f"{image.path}: an ADC whose sidecar has no ADCScale; Q(…, units='stored') takes it as it is")
+    factor = image.adc_scale * 1e6
+    return (1.0 if abs(factor - 1.0) < 1e-9 else factor), "1e-6 mm2/s"
+
+
+def _dynamic(query: Q, images: Sequence[Image]) -> Source:
+    if query.bvalues:
+        raise Unusable(f"{images[0].path}: bvalues= was asked of DCE, which is not diffusion-weighted")
+    known = all(image.record.phase_time_s is not None for image in images)
+    times = {image.path: image.record.phase_time_s if known else float("nan") for image in images}
+    if known:
+        images = sorted(images, key=lambda image: times[image.path] or 0.0)
+    else:
+        images = sorted(images, key=lambda image: (image.record.phase_index or 0, natural(image.path)))
+    if query.phases is not None:
+        if not known:
+            raise Unusable(f"{images[0].path}: the times of its phases are not known")
+        images = _nearest_phases(query.phases, images)
+    unit = images[0].units or "arbitrary"
+    stamps = [time for image in images for time in [times[image.path] or 0.0] * image.volumes]
+    return Source(images=tuple(images), times=tuple(stamps), unit=unit)
+
+
+def _nearest_phases(wanted: Times, images: Sequence[Image]) -> list[Image]:
+    chosen: list[Image] = []
+    for time in wanted.times:
+        nearest = min(images, key=lambda image: abs((image.record.phase_time_s or 0.0) - time))
+        at = nearest.record.phase_time_s or 0.0
+        if abs(at - time) > wanted.tolerance:
+            raise Unusable(
+                f"{images[0].path}: no phase within {wanted.tolerance:g} s of {time:g} s, nearest at {at:g} s"
+            )
+        if nearest in chosen:
+            raise Unusable(f"{nearest.path}: the phase at {at:g} s is the nearest to two of the times asked")
+        chosen.append(nearest)
+    return chosen
+
+
+def _diffusion(query: Q, images: Sequence[Image]) -> Source:
+    channels = [(image, n, b) for image in images for n, b in enumerate(_stored_bvalues(image))]
+    if len(images) > 1:
+        channels.sort(key=lambda channel: channel[2])
+    if query.bvalues:
+        channels = [channel for b in query.bvalues for channel in _nearest_b(b, channels, images[0].path)]
+    bvalues = tuple(b for _, _, b in channels)
+    return Source(
+        images=tuple(image for image, _, _ in channels),
+        volumes=tuple(n for _, n, _ in channels),
+        bvalues=bvalues,
+        unit="arbitrary",
+    )
+
+
+def _stored_bvalues(image: Image) -> list[float]:
+    known = image.record.bvalues
+    return list(known) if len(known) == image.volumes else [float("nan")] * image.volumes
+
+
+def _nearest_b(b: float, channels: Sequence[tuple[Image, int, float]], path: str) -> list[tuple[Image, int, float]]:
+    """All volumes at the stored b-value nearest to ``b``."""
+    known = [stored for _, _, stored in channels if stored == stored]
+    if not known:
+        raise Unusable(f"{path}: its b-values are not known")
+    nearest = min(known, key=lambda stored: abs(stored - b))
+    if abs(nearest - b) > max(10.0, 0.05 * b):
+        raise Unusable(f"{path}: no volume at b={b:g} s/mm², nearest at {nearest:g}")
+    return [channel for channel in channels if channel[2] == nearest]

@@ -1,0 +1,137 @@
+"""Samples to a batch: no key is dropped, no voxel is transposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, overload
+
+import numpy as np
+import torch
+from monai.data.meta_tensor import MetaTensor
+from monai.utils.enums import TraceKeys
+from torch.nn.functional import pad
+from torch.utils.data import get_worker_info
+
+from .errors import CollateError, QueryError
+
+RAGGED = ("raise", "list", "pad")
+Sample = Mapping[str, Any]
+
+
+@overload
+def collate(batch: Sequence[Any], *, ragged: str = "raise") -> dict[str, Any]: ...
+@overload
+def collate(batch: None = None, *, ragged: str = "raise") -> Callable[[Sequence[Any]], dict[str, Any]]: ...
+def collate(
+    batch: Sequence[Any] | None = None, *, ragged: str = "raise"
+) -> dict[str, Any] | Callable[[Sequence[Any]], dict[str, Any]]:
+    """Make one batch: ``DataLoader(…, collate_fn=collate)`` or ``collate_fn=collate(ragged="pad")``.
+
+    Tensors are stacked on a new first axis in the memory order they have (float and integer types are promoted to a
+    common one), numbers become tensors (float32, int64, bool), everything else a list. A sample may be a list of
+    samples, as crops give it. Where shapes differ, ``ragged`` says what happens: ``raise``; ``list``, the tensors as
+    they are; ``pad``, zeros at the end of each axis.
+
+    Raises :class:`CollateError` naming the key and the samples where the samples have different keys, or shapes.
+    """
+    if ragged not in RAGGED:
+        raise QueryError(f"collate: ragged={ragged!r} is not known; legal: {' '.join(RAGGED)}")
+    if batch is None:
+        return partial(collate, ragged=ragged)
+    samples = [sample for item in batch for sample in (item if isinstance(item, list) else [item])]
+    if not samples or not all(isinstance(sample, Mapping) for sample in samples):
+        raise CollateError("collate: a batch is made of samples that are dicts, and at least one.")
+    _check_keys(samples)
+    return {key: _column(key, samples, ragged) for key in samples[0]}
+
+
+def _check_keys(samples: Sequence[Sample]) -> None:
+    every = dict.fromkeys(key for sample in samples for key in sample)
+    for key in every:
+        without = [sample for sample in samples if key not in sample]
+        if without:
+            raise CollateError(
+                f"collate: {key!r} is missing in {_ids(without)} but not in {_ids([s for s in samples if key in s])}; "
+                "ask for missing='mask', or leave such samples out."
+            )
+
+
+def _column(key: str, samples: Sequence[Sample], ragged: str) -> Any:
+    values = [sample[key] for sample in samples]
+    values = [torch.from_numpy(value) if isinstance(value, np.ndarray) else value for value in values]
+    if all(isinstance(value, torch.Tensor) for value in values):
+        return _tensors(key, samples, values, ragged)
+    if any(isinstance(value, torch.Tensor) for value in values):
+        raise CollateError(f"collate: {key!r} is a tensor in some samples only: {_ids(samples)}.")
+    for kind, dtype in ((bool, torch.bool), (int | np.integer, torch.int64), (int | float | np.number, torch.float32)):
+        if all(isinstance(value, kind) and isinstance(value, bool) <= (kind is bool) for value in values):
+            return torch.tensor(values, dtype=dtype)
+    return values
+
+
+def _tensors(key: str, samples: Sequence[Sample], values: list[torch.Tensor], ragged: str) -> Any:
+    shapes = {tuple(value.shape) for value in values}
+    if len(shapes) > 1 and ragged == "list":
+        return values
+    if len(shapes) > 1:
+        differing = "; ".join(f"{_ids([s])} {list(v.shape)}" for s, v in zip(samples, values, strict=True))
+        if ragged == "raise" or len({len(shape) for shape in shapes}) > 1:
+            raise CollateError(
+                f"collate: the shapes of {key!r} differ ({differing}); crop or resample, ask for the same phases or "
+                "b-values, or use ragged='list' or 'pad'."
+            )
+    plain = [value.as_tensor() if isinstance(value, MetaTensor) else value for value in values]
+    if len(shapes) > 1:
+        largest = [max(sizes) for sizes in zip(*shapes, strict=True)]
+        plain = [_padded(value, largest) for value in plain]
+    stacked = _stack(plain)
+    if not isinstance(values[0], MetaTensor):
+        return stacked
+    batch = MetaTensor(stacked, meta=_metas([getattr(value, "meta", {}) for value in values]))
+    batch.applied_operations = [getattr(value, "applied_operations", []) or TraceKeys.NONE for value in values]
+    batch.is_batch = True
+    return batch
+
+
+def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Stack in memory order: the axes lie in the batch as they lie in the first tensor.
+
+    In a worker process the batch is made in shared memory, where the main process finds it.
+    """
+    first = tensors[0]
+    order = sorted(range(first.ndim), key=lambda axis: -first.stride(axis))
+    dtype = first.dtype
+    for tensor in tensors[1:]:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    size = (len(tensors), *(first.shape[axis] for axis in order))
+    if get_worker_info() is None:
+        out = torch.empty(size, dtype=dtype)
+    else:
+        length = int(np.prod(size)) * dtype.itemsize
+        storage = torch.UntypedStorage._new_shared(length, device="cpu")
+        out = torch.empty(0, dtype=dtype).set_(storage, 0, size)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    for position, tensor in enumerate(tensors):
+        out[position].copy_(tensor.detach().permute(order))
+    back = [order.index(axis) + 1 for axis in range(first.ndim)]
+    return out.permute(0, *back)
+
+
+def _padded(tensor: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    missing = [wanted - size for wanted, size in zip(shape, tensor.shape, strict=True)]
+    return pad(tensor, [width for gap in reversed(missing) for width in (0, gap)])
+
+
+def _metas(metas: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
+    """Every key of every sample; affines and other tensors of one shape are stacked."""
+    merged: dict[Any, Any] = {}
+    for key in dict.fromkeys(key for meta in metas for key in meta):
+        values = [meta.get(key, TraceKeys.NONE) for meta in metas]
+        same = all(isinstance(v, torch.Tensor) for v in values) and len({tuple(v.shape) for v in values}) == 1
+        merged[key] = torch.stack([torch.as_tensor(v) for v in values]) if same else values
+    return merged
+
+
+def _ids(samples: Sequence[Sample]) -> str:
+    ids = list(dict.fromkeys(str(sample.get("sample_id", "a sample without sample_id")) for sample in samples))
+    return ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")

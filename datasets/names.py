@@ -1,0 +1,58 @@
+"""BIDS file names read as entities. The words come from the BIDS schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+_ENTITY = re.compile(r"([a-z]+)-([0-9a-zA-Z]+(?:\+[0-9a-zA-Z]+)*)")
+_SUFFIX = re.compile(r"[0-9a-zA-Z]+")
+NIFTI = (".nii.gz", ".nii")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A BIDS file name: its short entity keys with their labels as written, suffix and extension."""
+
+    entities: frozenset[tuple[str, str]]
+    suffix: str
+    extension: str
+
+
+def parse_name(filename: str) -> Name | None:
+    """The parts of a file name, or None where it does not follow BIDS.
+
+    >>> parse_name("sub-01_run-2_T1w.nii.gz").suffix
+    'T1w'
+    >>> parse_name("scan.nii.gz") is None
+    True
+    """
+    stem, dot, extension = filename.partition(".")
+    *parts, suffix = stem.split("_")
+    if not dot or not _SUFFIX.fullmatch(suffix):
+        return None
+    pairs: dict[str, str] = {}
+    for part in parts:
+        match = _ENTITY.fullmatch(part)
+        if match is None or match[1] in pairs:
+            return None
+        pairs[match[1]] = match[2]
+    return Name(frozenset(pairs.items()), suffix, dot + extension)
+
+
+@cache
+def entity_keys() -> Mapping[str, str]:
+    """Short key of every BIDS entity, by its long and by its short name (``acquisition`` and ``acq`` give ``acq``)."""
+    from bidsschematools.schema import load_schema
+
+    objects = load_schema().objects.entities
+    keys = {long: str(entity.name) for long, entity in objects.items()}
+    return MappingProxyType({**keys, **{short: short for short in keys.values()}})
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A sort key under which ``a2`` comes before ``a10``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]

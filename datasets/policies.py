@@ -1,0 +1,40 @@
+"""What to do where something is missing, twice there, or of doubtful quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import QueryError
+
+UNITS = ("image", "session", "participant")
+MISSING = ("raise", "drop", "mask")
+DUPLICATES = ("raise", "first", "last", "best-qc")
+GRIDS = ("any", "same")
+VERDICTS: dict[str | None, tuple[str, ...] | None] = {
+    "pass": ("pass", "waived"),
+    "warn": ("pass", "waived", "warn"),
+    None: None,
+}
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Require:
+    """``missing=Require("t2", any_of=2)``: T2 must be there, and at least two images in all; the rest is masked."""
+
+    keys: tuple[str, ...]
+    any_of: int
+
+    def __init__(self, *keys: str, any_of: int = 1) -> None:
+        if any_of < 1:
+            raise QueryError(f"Require: any_of={any_of!r} must be at least 1")
+        object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "any_of", any_of)
+
+
+Missing = str | Require
+
+
+def check_choice(name: str, value: object, legal: tuple[object, ...]) -> None:
+    """Raise :class:`QueryError` unless ``value`` is one of the legal ones."""
+    if value not in legal:
+        raise QueryError(f"cohort: {name}={value!r} is not known; legal: {', '.join(map(repr, legal))}")

@@ -1,0 +1,72 @@
+"""JSON sidecars under the BIDS inheritance principle (BIDS specification, "Common principles")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .names import Name, parse_name
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """One metadata file that may apply to several images."""
+
+    path: str
+    name: Name
+
+    def applies(self, image: Name) -> bool:
+        """Whether every entity of the sidecar is one of the image's, and the suffix is the same."""
+        return self.name.suffix == image.suffix and self.name.entities <= image.entities
+
+
+def shared_sidecars(folder: str, files: Iterable[str], stems: Container[str]) -> list[Sidecar]:
+    """The sidecars of a folder that may apply to several images, the most general first.
+
+    One that has the stem of an image in the same folder is that image's own: it says nothing of others, although
+    its entities may be among theirs.
+    """
+    found: list[Sidecar] = []
+    for filename in files:
+        if filename.endswith(".json") and filename[:-5] not in stems and not filename.endswith("_qc.json"):
+            name = parse_name(filename)
+            if name is not None:
+                found.append(Sidecar(f"{folder}/{filename}" if folder else filename, name))
+    return sorted(found, key=lambda sidecar: (len(sidecar.name.entities), sidecar.path))
+
+
+class Metadata:
+    """Merges the sidecars of an image, nearest last; each file is read once."""
+
+    def __init__(self, root: Path, problem: Callable[[str, str], None]) -> None:
+        self._root = root
+        self._problem = problem
+        self._shared: dict[str, dict[str, Any]] = {}
+
+    def of(self, image: Name, levels: Iterable[Iterable[Sidecar]], own: str | None) -> dict[str, Any]:
+        """The metadata of one image from the sidecars of each level, outermost first, and from its own file."""
+        merged: dict[str, Any] = {}
+        for level in levels:
+            for sidecar in level:
+                if sidecar.applies(image):
+                    if sidecar.path not in self._shared:
+                        self._shared[sidecar.path] = self._read(sidecar.path)
+                    merged.update(self._shared[sidecar.path])
+        if own is not None:
+            merged.update(self._read(own))
+        return merged
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            with open(f"{self._root}/{path}", "rb") as file:  # noqa: PTH123 - once an image, and Path is slow
+                content = json.loads(file.read())
+        except (OSError, ValueError) as error:
+            self._problem(path, f"the JSON cannot be read ({error})")
+            return {}
+        if not isinstance(content, dict):
+            self._problem(path, "the JSON is not an object")
+            return {}
+        return content

@@ -1,0 +1,62 @@
+"""The clinical tables: TSV files with typed columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+Value = str | int | float | None
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows by key (``participant_id``, or participant and session), and the columns in the order of the file."""
+
+    rows: Mapping[tuple[str, ...], Row]
+    columns: tuple[str, ...]
+
+
+def read_tsv(path: Path) -> list[dict[str, str]]:
+    """The rows of a TSV file as text. A missing file has none."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
+
+
+def typed_table(rows: Sequence[Mapping[str, str]], keys: tuple[str, ...]) -> Table:
+    """Give every column one type: whole numbers, numbers, or text; ``n/a`` and empty cells are None.
+
+    Codes with a leading zero, the key columns and ``site`` stay text.
+    """
+    columns = tuple(dict.fromkeys(name for row in rows for name in row if name))
+    read = {name: str if name in (*keys, "site") else _reader(row.get(name, "") for row in rows) for name in columns}
+    typed = {
+        tuple(row[key] for key in keys): MappingProxyType(
+            {name: None if _absent(cell := row.get(name, "")) else read[name](cell) for name in columns}
+        )
+        for row in rows
+    }
+    return Table(MappingProxyType(typed), columns)
+
+
+def _absent(cell: str | None) -> bool:
+    return cell is None or cell.strip() in ("", "n/a")
+
+
+def _reader(cells: Iterable[str]) -> type[int] | type[float] | type[str]:
+    given = [cell.strip() for cell in cells if not _absent(cell)]
+    if any(len(cell) > 1 and cell[0] == "0" and cell.isdigit() for cell in given):
+        return str
+    for kind in (int, float):
+        try:
+            for cell in given:
+                kind(cell)
+        except ValueError:
+            continue
+        return kind
+    return str

@@ -1,0 +1,143 @@
+"""What the other stacks of a scan and of a study say about one stack."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..stacks.geometry import orientation_groups
+from ..stacks.signature import Signature
+from ..stacks.stack import Stack
+
+DYNAMIC_AT_LEAST, TOLD_AT_LEAST = 5, 3
+INJECTION_REACH_S = 60.0
+"""A scan that begins this long after the first time point of a dynamic has the agent on board."""
+
+FAT_SHIFT_HZ_PER_TESLA = 147.0
+"""Fat and water precess 3.45 ppm apart: 42.58 MHz/T x 3.45e-6."""
+PHASE_TOLERANCE = 0.2
+LAST_DIXON_ECHO_MS = 10.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """The neighbourhood of one stack; the fields are those of :class:`~trialbids.mappings.facts.Facts`."""
+
+    n_orientations: int = 1
+    n_echoes: int = 0
+    n_flips: int = 0
+    n_time_points: int = 0
+    told_dynamic: bool = False
+    companions: tuple[str, ...] = ()
+    fat_phase: str = ""
+    before_injection: bool = False
+    after_injection: bool = False
+    contrast_in_study: bool = False
+
+
+def contexts(stacks: Sequence[Stack], named_agents: Mapping[str, str]) -> dict[str, Context]:
+    """The context of every stack by ``stack_id``. ``named_agents`` holds the contrast agent of each, or ""."""
+    scans: dict[str, list[Signature]] = defaultdict(list)
+    studies: dict[tuple[str, str], list[Signature]] = defaultdict(list)
+    series: dict[str, list[Stack]] = defaultdict(list)
+    for stack in stacks:
+        signature = Signature(stack)
+        scans[stack.acquisition_id].append(signature)
+        studies[stack.first.PatientID, stack.first.StudyInstanceUID].append(signature)
+        series[stack.first.SeriesInstanceUID].append(stack)
+    turned = {uid: len(set(orientation_groups([s.first for s in rows]).values())) for uid, rows in series.items()}
+    within = {stack_id: around for scan in scans.values() for stack_id, around in scan_contexts(scan)}
+    found: dict[str, Context] = {}
+    for study in studies.values():
+        injection = first_injection(study)
+        contrast = injection is not None or any(named_agents.get(s.stack.stack_id) for s in study)
+        for signature in study:
+            stack, start = signature.stack, signature.start
+            before, after = False, False
+            if injection is not None and start is not None and stack.phase_index is None:
+                before, after = start < injection, start > injection + INJECTION_REACH_S
+            found[stack.stack_id] = replace(
+                within[stack.stack_id],
+                n_orientations=turned[stack.first.SeriesInstanceUID],
+                before_injection=before,
+                after_injection=after,
+                contrast_in_study=contrast,
+            )
+    return found
+
+
+def scan_contexts(scan: Sequence[Signature]) -> list[tuple[str, Context]]:
+    """What the stacks of one scan say about each other."""
+    alike: dict[tuple[object, ...], list[Signature]] = defaultdict(list)
+    for s in scan:
+        alike[s.image].append(s)
+    told = any(is_told(s) for s in scan)
+    n_flips = len({s.stack.flip_index for s in scan} - {None})
+    words = Counter(w for s in scan for w in kind_words(s))
+    around: list[tuple[str, Context]] = []
+    for like in alike.values():
+        n_echoes = max(1, len({s.stack.echo_index for s in like} - {None}))
+        n_time_points = len({s.stack.phase_index for s in like} - {None})
+        echo_times = sorted({s.stack.first.EchoTime or 0.0 for s in like} - {0.0})
+        for s in like:
+            mine = kind_words(s)
+            context = Context(
+                n_echoes=n_echoes,
+                n_flips=n_flips,
+                n_time_points=n_time_points,
+                told_dynamic=told,
+                companions=tuple(sorted(w for w, n in words.items() if n > (w in mine))),
+                fat_phase=fat_phase(s, echo_times),
+            )
+            around.append((s.stack.stack_id, context))
+    return around
+
+
+def first_injection(study: Sequence[Signature]) -> float | None:
+    """When the first dynamic contrast scan of a study began, seconds of the day; None where there is none."""
+    scans: dict[str, list[Signature]] = defaultdict(list)
+    for s in study:
+        if s.stack.phase_index is not None and s.is_fast_gradient_echo:
+            scans[s.stack.acquisition_id].append(s)
+    starts: list[float] = []
+    for scan in scans.values():
+        last = max(s.stack.phase_index or 0 for s in scan)
+        if last >= DYNAMIC_AT_LEAST or (last >= TOLD_AT_LEAST and any(is_told(s) for s in scan)):
+            starts.extend(s.start for s in scan if s.start is not None)
+    return min(starts, default=None)
+
+
+def is_told(signature: Signature) -> bool:
+    """Whether the scanner itself stored the stack as a time point."""
+    stack = signature.stack
+    return stack.phase_index is not None and (
+        signature.says_dynamic
+        or stack.first.TemporalPositionIdentifier is not None
+        or stack.first.TriggerTime is not None
+    )
+
+
+def kind_words(signature: Signature) -> frozenset[str]:
+    """Complex part and content words of one stack, lower case."""
+    return frozenset({str(signature.image[1]), *str(signature.image[2]).lower().split()})
+
+
+def fat_phase(signature: Signature, echo_times: Sequence[float]) -> str:
+    """``inphase`` or ``opposed`` by echo time and field, where a scan was read at two echoes, one of each."""
+    field = signature.stack.first.MagneticFieldStrength
+    mine = signature.stack.first.EchoTime
+    if len(echo_times) != 2 or not field or not mine or echo_times[1] > LAST_DIXON_ECHO_MS:
+        return ""
+    if {state(te, field) for te in echo_times} != {"inphase", "opposed"}:
+        return ""
+    return state(mine, field)
+
+
+def state(te: float, field: float) -> str:
+    """How fat and water stand to each other at an echo time in ms."""
+    turns = te / 1000.0 * FAT_SHIFT_HZ_PER_TESLA * field
+    offset = abs(turns - round(turns))
+    if turns > 0.3 and offset <= PHASE_TOLERANCE:
+        return "inphase"
+    return "opposed" if abs(offset - 0.5) <= PHASE_TOLERANCE else ""

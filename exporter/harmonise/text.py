@@ -1,0 +1,40 @@
+"""Free text of headers as plain words: lower case, no accents, one blank between words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+CAMEL = re.compile(r"(?<=[a-z][a-z])(?=[A-Z])")
+AGENT_MARK = re.compile(r"\+\s*(c|gd|km|kv|gado\w*|contrast\w*)(?![a-z])")
+STAR = re.compile(r"([tr]2)\s*\*")
+SEPARATORS = re.compile(r"[^a-z0-9]+")
+
+
+@lru_cache(maxsize=16384)
+def plain(text: str) -> str:
+    """A description as words that patterns can be written for.
+
+    >>> plain("T2*-Séq_OutPhase +C (tra)")
+    't2star seq out phase plusc tra'
+    """
+    split = CAMEL.sub(" ", text)
+    bare = "".join(c for c in unicodedata.normalize("NFKD", split) if not unicodedata.combining(c)).lower()
+    bare = bare.replace("ß", "ss")
+    bare = AGENT_MARK.sub(lambda m: " plus" + ("gd" if m[1].startswith("gado") else m[1]) + " ", bare)
+    bare = STAR.sub(r"\1star ", bare)
+    return SEPARATORS.sub(" ", bare).strip()
+
+
+B_VALUE = re.compile(r"(?<![a-z0-9])b(?:val(?:ue)?)?\s?(\d{1,4})(?!\d)")
+
+
+@lru_cache(maxsize=16384)
+def b_values_in(text: str) -> tuple[float, ...]:
+    """The b-values that plain text names, ascending.
+
+    >>> b_values_in("dwi b50 b 800 tra"), b_values_in("high bvalue 1400")
+    ((50.0, 800.0), (1400.0,))
+    """
+    return tuple(sorted({float(b) for b in B_VALUE.findall(text)}))

@@ -1,0 +1,104 @@
+"""Headers that do not follow the encoding they should have, read by pydicom into the same form as the fast reader's."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from io import BytesIO
+
+import pydicom
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.sequence import Sequence
+
+from .elements import EXPLICIT_BIG, EXPLICIT_LITTLE, Level, Pixels, locate_pixels
+from .source import Source
+from .tags import PIXEL_TAGS, PRIVATE_GROUPS, WANTED_TAGS
+from .unreadable import RefusalError
+
+WHAT_PYDICOM_RAISES = (
+    BytesLengthException,
+    InvalidDicomError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""On damaged bytes pydicom raises whatever its innermost call did. The stream is in memory: an OSError is its own."""
+
+
+def read(source: Source) -> tuple[Level, str, Pixels | None]:
+    """Chosen elements, transfer syntax and place of the pixel data. Raises ``RefusalError`` (corrupt, truncated)."""
+    stream = BytesIO(source.read(0, source.size))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data_set = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
+            level = _level(data_set)
+    except WHAT_PYDICOM_RAISES as error:
+        sentence = f"The header cannot be decoded ({type(error).__name__}). Ask for the file again."
+        raise RefusalError("corrupt", sentence) from None
+    syntax = str(data_set.file_meta.get("TransferSyntaxUID", "")) if hasattr(data_set, "file_meta") else ""
+    return level, syntax, _pixels(source, stream.tell(), data_set)
+
+
+def _pixels(source: Source, position: int, data_set: Dataset) -> Pixels | None:
+    """pydicom stops at the pixel data element and leaves the stream there."""
+    implicit, little = data_set.original_encoding
+    head = source.read(position, 4)
+    order = "<HH" if little else ">HH"
+    if len(head) < 4:
+        return None
+    group, element = struct.unpack(order, head)
+    if group << 16 | element not in PIXEL_TAGS:
+        return None
+    if not implicit:
+        return locate_pixels(source, position, EXPLICIT_LITTLE if little else EXPLICIT_BIG)
+    length = struct.unpack("<L", source.read(position + 4, 4).ljust(4, b"\0"))[0]
+    return Pixels(position + 8, -1 if length == 0xFFFFFFFF else length)
+
+
+def _level(data_set: Dataset) -> Level:
+    """A pydicom data set as our form: raw bytes where pydicom kept them, else its values written as text."""
+    _, little = data_set.original_encoding
+    level = Level(EXPLICIT_LITTLE if little is not False else EXPLICIT_BIG)
+    for tag in list(data_set.keys()):
+        if tag not in WANTED_TAGS:
+            continue
+        element = data_set.get_item(tag)
+        if isinstance(element, RawDataElement) and element.VR != "SQ" and not _is_sequence(tag, element):
+            raw = element.value if isinstance(element.value, bytes) else b""
+            level.values[int(tag)] = ((element.VR or "").encode(), raw)
+        elif tag >> 16 not in PRIVATE_GROUPS:
+            element = data_set[tag]
+            if isinstance(element.value, Sequence):
+                level.sequences[int(tag)] = [_level(item) for item in element.value]
+            else:
+                level.values[int(tag)] = _as_text(element)
+    return level
+
+
+def _is_sequence(tag: int, element: RawDataElement) -> bool:
+    """Whether an element that came without VR is a sequence by the dictionary."""
+    return (
+        element.VR in (None, "UN")
+        and pydicom.datadict.dictionary_has_tag(tag)
+        and (pydicom.datadict.dictionary_VR(tag) == "SQ")
+    )
+
+
+def _as_text(element: DataElement) -> tuple[bytes, bytes]:
+    values = element.value if isinstance(element.value, list | tuple | pydicom.multival.MultiValue) else [element.value]
+    written = "\\".join("" if value is None else str(value) for value in values)
+    return b"UC", written.encode("latin-1", errors="replace")

@@ -1,0 +1,173 @@
+"""The inventory: every DICOM instance below the sources, each header read once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ..engine import Engine, Serial
+from ..errors import UsageError
+from ..progress import Progress
+from .find import Found, Walk, find_files
+from .instance import Instance
+from .reading import read_batch, weigh
+from .store import Remembered, in_order, load, of_files, save
+from .table import from_table, schema
+from .unreadable import Unreadable
+
+BATCH_FILES = 128
+BATCH_BYTES = 64 * 1024**2
+CHECKPOINT_SECONDS = 60.0
+"""How much work a killed run can lose."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What lies below the sources.
+
+    ``instances`` are ordered by their key, ``unreadable`` by path and member: every file is behind one of the two.
+    ``n_files`` and ``n_bytes`` count the files met (an archive is one), ``n_folders`` those that hold files,
+    ``n_reused`` the files that an earlier run had read and that have not changed.
+    """
+
+    instances: tuple[Instance, ...]
+    unreadable: tuple[Unreadable, ...]
+    n_files: int
+    n_reused: int
+    n_bytes: int
+    n_folders: int
+
+    @property
+    def folders_unreadable(self) -> bool:
+        """Whether some folder could not be listed, so that files may be missing without a trace."""
+        return any(item.reason == "unreadable-folder" for item in self.unreadable)
+
+
+def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Progress) -> Inventory:
+    """Read the headers of all DICOM below ``sources`` (folders, files, archives).
+
+    ``store`` is a private folder for what the next run can reuse; it is made if needed and is itself never searched.
+    Raises ``UsageError`` where a source does not exist, or there is no DICOM instance below any of them.
+    """
+    _check_sources(sources)
+    progress.start("Finding files", None)
+    walk = find_files(sources, store, progress.advance)
+    progress.done()
+    before = load(store)
+    state = _Scan(walk, before)
+    if state.stale or before is None or len(before.files) != len(state.read):
+        _read(state, store, engine, progress)
+    instances = sorted(from_table(Instance, state.table()), key=lambda instance: instance.key)
+    unreadable = sorted([*walk.unreadable, *state.unreadable], key=lambda item: (item.path, item.member, item.reason))
+    if not instances:
+        raise UsageError(_nothing_found(sources, walk, unreadable))
+    return Inventory(
+        instances=tuple(instances),
+        unreadable=tuple(unreadable),
+        n_files=len(walk.files),
+        n_reused=state.n_reused,
+        n_bytes=sum(found.size for found in walk.files),
+        n_folders=len(walk.folders),
+    )
+
+
+class _Scan:
+    """The state of a scan: what is known of the files met, and which are still to be read (``stale``)."""
+
+    def __init__(self, walk: Walk, before: Remembered | None) -> None:
+        known = set(before.files) if before else set()
+        self.read = [found for found in walk.files if found in known]
+        self.stale = [found for found in walk.files if found not in known]
+        self.n_reused = len(self.read)
+        self.retry: list[Unreadable] = []
+        kept = {found.path for found in self.read}
+        self.listed = [item for item in before.unreadable if item.path in kept] if before else []
+        self._tables = [schema(Instance).empty_table()]
+        if before:
+            all_kept = len(self.read) == len(before.files)
+            self._tables.append(before.instances if all_kept else of_files(before.instances, sorted(kept)))
+
+    @property
+    def unreadable(self) -> list[Unreadable]:
+        return self.listed + self.retry
+
+    def add(
+        self, files: Sequence[Found], table: pa.Table, unreadable: Sequence[Unreadable], retry: frozenset[str]
+    ) -> None:
+        """Take the result of one batch in. Files to be tried again are listed, but not remembered."""
+        self._tables.append(table)
+        self.read += [found for found in files if found.path not in retry]
+        for item in unreadable:
+            (self.retry if item.path in retry else self.listed).append(item)
+
+    def table(self) -> pa.Table:
+        """All instances so far."""
+        return pa.concat_tables(self._tables)
+
+    def remembered(self) -> Remembered:
+        """What the next run may rely on."""
+        table = self.table()
+        if refused := {item.path for item in self.retry}:
+            known = [found.path for found in self.read if found.path not in refused]
+            table = of_files(table, known)
+        files = sorted(self.read, key=lambda found: found.path)
+        listed = sorted(self.listed, key=lambda item: (item.path, item.member))
+        return Remembered(in_order(table), tuple(files), tuple(listed))
+
+
+def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None:
+    """Read what is stale, saving now and then, and at the end whatever that is."""
+    batches = list(_batches(state.stale))
+    used = engine if len(batches) > 1 else Serial()
+    progress.start("Reading headers", len(state.stale))
+    saved = time.monotonic()
+    try:
+        for files, batch in used.map(read_batch, batches):
+            state.add(files, batch.table, batch.unreadable, batch.retry)
+            progress.advance(len(files))
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save(store, state.remembered())
+                saved = time.monotonic()
+    finally:
+        save(store, state.remembered())
+    progress.done()
+
+
+def _batches(files: Sequence[Found]) -> Iterator[tuple[Found, ...]]:
+    """The files in units of work of a similar weight."""
+    batch: list[Found] = []
+    weight = 0
+    for found in files:
+        if batch and (len(batch) >= BATCH_FILES or weight + weigh(found) > BATCH_BYTES):
+            yield tuple(batch)
+            batch, weight = [], 0
+        batch.append(found)
+        weight += weigh(found)
+    if batch:
+        yield tuple(batch)
+
+
+def _check_sources(sources: Sequence[Path]) -> None:
+    if not sources:
+        raise UsageError("No source is given: name a folder, an archive or a file that holds DICOM.")
+    for source in sources:
+        if not os.path.lexists(source):
+            raise UsageError(f"The source {source} does not exist. Check the path.")
+
+
+def _nothing_found(sources: Sequence[Path], walk: Walk, unreadable: Sequence[Unreadable]) -> str:
+    """Why there is nothing to work on, in one sentence."""
+    where = ", ".join(str(source) for source in sources)
+    if not walk.files and not unreadable:
+        return f"There is no file below {where}: name a folder, an archive or a file that holds DICOM."
+    counts = Counter(item.reason for item in unreadable)
+    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+    return (
+        f"There is no readable DICOM image below {where}: {len(walk.files)} files were met ({reasons or 'all empty'})."
+    )

@@ -1,0 +1,16 @@
+"""Why an instance belongs to no stack: the short codes, each with its sentence."""
+
+from __future__ import annotations
+
+DUPLICATE = "duplicate"
+SOP_UID_REUSED = "sop-uid-reused"
+SERIES_IN_TWO_STUDIES = "series-in-two-studies"
+SERIES_IN_TWO_PATIENTS = "series-in-two-patients"
+
+SENTENCES = {
+    DUPLICATE: "the same object with the same content lies in another place, which is kept",
+    SOP_UID_REUSED: "another object of different content bears the same SOPInstanceUID",
+    SERIES_IN_TWO_STUDIES: "one SeriesInstanceUID lies under several StudyInstanceUIDs",
+    SERIES_IN_TWO_PATIENTS: "one SeriesInstanceUID lies under several PatientIDs",
+}
+"""Reason code to the sentence a person reads. Sentences hold no identifier, so they can be shown anywhere."""

@@ -1,0 +1,191 @@
+"""The small language of conditions: a mapping of fields to tests, compiled into a function of a reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from .facts import Facts
+from .vocabulary import vocabulary
+
+RECORD = "record."
+"""Prefix of conditions on what the rules before have decided: ``record.sequence``."""
+
+FACT_NAMES = frozenset(f.name for f in fields(Facts))
+
+
+class RuleError(ValueError):
+    """A rule file cannot be used: one sentence with file, line, rule and what is wrong."""
+
+
+class Reader(Protocol):
+    """Gives the values of a field, words in lower case: a fact, or an attribute of the record decided so far."""
+
+    def __call__(self, name: str) -> tuple[Any, ...]: ...
+
+
+Condition = Callable[[Reader], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule stands, for error sentences."""
+
+    file: str
+    line: int
+    rule: str = "?"
+
+    def error(self, what: str) -> RuleError:
+        """The error sentence."""
+        return RuleError(f"{self.file}, line {self.line}, rule {self.rule}: {what}")
+
+
+def read_names(given: Any) -> Iterable[str]:
+    """Every field that a condition asks for."""
+    if isinstance(given, list):
+        for part in given:
+            yield from read_names(part)
+    elif isinstance(given, dict):
+        for name, value in given.items():
+            if name in ("any", "not"):
+                yield from read_names(value)
+            elif name != "__line__":
+                yield name
+
+
+def read_condition(given: Any, place: Place) -> Condition:
+    """A mapping of fields to tests: all must hold. ``any`` takes a list of mappings, ``not`` one mapping."""
+    if not isinstance(given, dict):
+        raise place.error("a condition is a mapping of field to test")
+    tests: list[Condition] = []
+    for name, value in given.items():
+        if name == "__line__":
+            continue
+        if name == "any":
+            if not isinstance(value, list) or not value:
+                raise place.error("'any' takes a list of conditions")
+            tests.append(one_holds([read_condition(part, place) for part in value]))
+        elif name == "not":
+            tests.append(fails(read_condition(value, place)))
+        elif name in FACT_NAMES or (name.startswith(RECORD) and name.removeprefix(RECORD) in vocabulary()):
+            tests.append(read_test(name, value, place))
+        else:
+            raise place.error(f"unknown field {name!r}")
+    return tests[0] if len(tests) == 1 else all_hold(tests)
+
+
+def read_test(name: str, value: Any, place: Place) -> Condition:
+    """The test of one field: a value, a list of values (one must be there), or a mapping of operators."""
+    if not isinstance(value, dict):
+        return is_one_of(name, value)
+    tests: list[Condition] = []
+    for operator, argument in value.items():
+        if operator == "__line__":
+            continue
+        if operator not in OPERATORS:
+            raise place.error(f"unknown operator {operator!r} of {name}; there are {', '.join(sorted(OPERATORS))}")
+        try:
+            tests.append(OPERATORS[operator](name, argument))
+        except re.error as error:
+            raise place.error(f"the pattern {argument!r} of {name} is no regular expression: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise place.error(f"{operator!r} of {name} cannot take {argument!r}") from error
+    return tests[0] if len(tests) == 1 else all_hold(tests)
+
+
+def all_hold(tests: Sequence[Condition]) -> Condition:
+    """Every test holds."""
+    return lambda read: all(test(read) for test in tests)
+
+
+def one_holds(tests: Sequence[Condition]) -> Condition:
+    """At least one test holds."""
+    return lambda read: any(test(read) for test in tests)
+
+
+def fails(test: Condition) -> Condition:
+    """The test does not hold."""
+    return lambda read: not test(read)
+
+
+def as_values(argument: Any) -> frozenset[Any]:
+    """The values a test compares with: words in lower case, numbers as they are."""
+    items = argument if isinstance(argument, list) else [argument]
+    return frozenset(i if isinstance(i, bool | int | float) else str(i).lower() for i in items)
+
+
+def is_one_of(name: str, argument: Any) -> Condition:
+    """One of the field's values is among the given ones."""
+    wanted = as_values(argument)
+    return lambda read: not wanted.isdisjoint(read(name))
+
+
+def lacks(name: str, argument: Any) -> Condition:
+    """None of the field's values is among the given ones."""
+    unwanted = as_values(argument)
+    return lambda read: unwanted.isdisjoint(read(name))
+
+
+def has_all(name: str, argument: Any) -> Condition:
+    """All given values are among the field's."""
+    wanted = as_values(argument)
+    return lambda read: wanted.issubset(read(name))
+
+
+def known(name: str, argument: Any) -> Condition:
+    """The field holds (or, with ``false``, does not hold) a value."""
+    if not isinstance(argument, bool):
+        raise TypeError(argument)
+    return lambda read: bool([v for v in read(name) if v not in ("", "unknown")]) is argument
+
+
+def at_least(name: str, argument: Any) -> Condition:
+    """The field is known and all its numbers are at least this."""
+    limit = float(argument)
+    return lambda read: bool(values := read(name)) and min(values) >= limit
+
+
+def at_most(name: str, argument: Any) -> Condition:
+    """The field is known and all its numbers are at most this."""
+    limit = float(argument)
+    return lambda read: bool(values := read(name)) and max(values) <= limit
+
+
+def matches(name: str, argument: Any) -> Condition:
+    """A regular expression is found in one of the field's values."""
+    pattern = re.compile(str(argument))
+    return lambda read: any(pattern.search(str(v)) for v in read(name))
+
+
+def says(name: str, argument: Any) -> Condition:
+    """One of the words or phrases stands in the text; ``*`` at an end stands for the rest of a word."""
+    if not isinstance(argument, list):
+        raise TypeError(argument)
+    return matches(name, word_pattern(argument))
+
+
+def word_pattern(words: Sequence[str]) -> str:
+    """A regular expression for any of these whole words.
+
+    >>> bool(re.search(word_pattern(["sagit*"]), "t2 sagittal"))
+    True
+    """
+    return (
+        r"(?<![a-z0-9])(?:"
+        + "|".join(re.escape(str(w).lower()).replace(r"\*", "[a-z0-9]*") for w in words)
+        + ")(?![a-z0-9])"
+    )
+
+
+OPERATORS: Mapping[str, Callable[[str, Any], Condition]] = {
+    "in": is_one_of,
+    "lacks": lacks,
+    "all": has_all,
+    "known": known,
+    "min": at_least,
+    "max": at_most,
+    "match": matches,
+    "words": says,
+}

@@ -1,0 +1,167 @@
+"""Rules as data: YAML files of conditions and votes, loaded and checked before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .bodyparts import body_part_entries, body_parts
+from .conditions import RECORD, Condition, Place, RuleError, read_condition, read_names
+from .vocabulary import vocabulary
+
+FOLDER = Path(__file__).parent / "rules"
+SITE_WEIGHT = 10.0
+"""Weight of a site's own rule that names none: above every built-in rule."""
+
+RULE_KEYS = frozenset({"id", "reason", "when", "votes", "weight", "examples"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: if the condition holds, it votes for values of attributes.
+
+    ``theme`` is the file it stands in: of several rules of one theme only the strongest counts for a value,
+    so that ten synonyms in one text are not ten witnesses. ``reads`` names the fields of the condition.
+    """
+
+    id: str
+    theme: str
+    reason: str
+    weight: float
+    votes: tuple[tuple[str, str], ...]
+    condition: Condition
+    reads: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+
+    @property
+    def needs_record(self) -> bool:
+        """Whether it asks what other rules have decided."""
+        return any(name.startswith(RECORD) for name in self.reads)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All rules, in order; ``within`` says which body part lies in which."""
+
+    rules: tuple[Rule, ...]
+    within: Mapping[str, str]
+
+    @cached_property
+    def first(self) -> tuple[Rule, ...]:
+        """Rules that ask the facts alone."""
+        return tuple(r for r in self.rules if not r.needs_record)
+
+    @cached_property
+    def later(self) -> tuple[Rule, ...]:
+        """Rules that ask what others have decided."""
+        return tuple(r for r in self.rules if r.needs_record)
+
+
+def load_rules(extra: Sequence[Path] = ()) -> Rules:
+    """The built-in rules, with a site's own files on top.
+
+    A site's rule with the id of a built-in one replaces it; any other is added, with weight 10 unless it names one.
+    Raises :class:`RuleError` naming file, line and rule if a rule cannot be used.
+    """
+    built_in, within = built_in_rules()
+    rules = dict(built_in)
+    for path in extra:
+        site: dict[str, Rule] = {}
+        for rule in read_rules(Path(path), theme="site", weight=SITE_WEIGHT):
+            add(site, rule, Path(path).name)
+        rules.update(site)
+    return Rules(tuple(rules.values()), within)
+
+
+@cache
+def built_in_rules() -> tuple[Mapping[str, Rule], Mapping[str, str]]:
+    """The rules of this package by id, and the nesting of body parts."""
+    rules: dict[str, Rule] = {}
+    for path in sorted(FOLDER.glob("*.yaml")):
+        for rule in read_rules(path, theme=path.stem, weight=None):
+            add(rules, rule, path.name)
+    for theme, entry in body_part_entries():
+        add(rules, read_rule(entry, Place("bodyparts.yaml", 0, entry["id"]), theme, None), "bodyparts.yaml")
+    return rules, {name: part.within for name, part in body_parts().items() if part.within}
+
+
+def add(rules: dict[str, Rule], rule: Rule, file: str) -> None:
+    """Add a rule; raise if its id is taken."""
+    if rule.id in rules:
+        raise RuleError(f"{file}, rule {rule.id}: the id stands twice; give each rule an id of its own")
+    rules[rule.id] = rule
+
+
+class LineLoader(yaml.SafeLoader):
+    """A safe YAML loader that remembers the line of every mapping."""
+
+
+def mapping_with_line(loader: LineLoader, node: yaml.MappingNode) -> dict[str, Any]:
+    """A mapping with its line under ``__line__``."""
+    values = yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+    return {str(k): v for k, v in values.items()} | {"__line__": node.start_mark.line + 1}
+
+
+LineLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping_with_line)
+
+
+def read_rules(path: Path, theme: str, weight: float | None) -> list[Rule]:
+    """The rules of one file, a YAML list of mappings, checked."""
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=LineLoader)  # a subclass of SafeLoader
+    except OSError as error:
+        raise RuleError(f"{path.name}: the rule file cannot be read ({error.strerror})") from error
+    except yaml.YAMLError as error:
+        raise RuleError(f"{path.name}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+        raise RuleError(f"{path.name}: a rule file is a list of rules, each with id, reason, when and votes")
+    return [
+        read_rule(entry, Place(path.name, entry["__line__"], str(entry.get("id", "?"))), theme, weight)
+        for entry in data
+    ]
+
+
+def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float | None) -> Rule:
+    """One rule from its mapping."""
+    given = {k: v for k, v in entry.items() if k != "__line__"}
+    unknown = sorted(set(given) - RULE_KEYS)
+    if unknown:
+        raise place.error(f"unknown key {unknown[0]!r}; a rule has {', '.join(sorted(RULE_KEYS))}")
+    for key in ("id", "reason", "when", "votes"):
+        if not given.get(key):
+            raise place.error(f"{key!r} is missing")
+    number = given.get("weight", weight)
+    if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
+        raise place.error("'weight' must be a number above 0")
+    return Rule(
+        id=str(given["id"]),
+        theme=theme,
+        reason=str(given["reason"]),
+        weight=float(number),
+        votes=read_votes(given["votes"], place),
+        condition=read_condition(given["when"], place),
+        reads=tuple(dict.fromkeys(read_names(given["when"]))),
+        examples=tuple(str(e) for e in given.get("examples", ())),
+    )
+
+
+def read_votes(given: Any, place: Place) -> tuple[tuple[str, str], ...]:
+    """The votes, each value inside the vocabulary."""
+    if not isinstance(given, dict):
+        raise place.error("'votes' is a mapping of attribute to value")
+    votes = []
+    for name, value in given.items():
+        if name == "__line__":
+            continue
+        attribute = vocabulary().get(name)
+        if attribute is None or attribute.kind not in ("word", "words"):
+            raise place.error(f"cannot vote on {name!r}; attributes with a closed set can be voted on")
+        if str(value) not in attribute.values:
+            raise place.error(f"{value!r} is not a value of {name}; it takes {', '.join(attribute.values)}")
+        votes.append((name, str(value)))
+    return tuple(votes)

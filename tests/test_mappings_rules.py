@@ -1,0 +1,116 @@
+"""Rules as data: what the loader accepts and how it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trialbids.mappings.bodyparts import body_parts
+from trialbids.mappings.conditions import RuleError
+from trialbids.mappings.rules import load_rules
+from trialbids.mappings.vocabulary import vocabulary
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "site.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rule(tmp_path: Path, when: str):
+    """The condition of one rule, as a function of a mapping of fields."""
+    text = f"- {{id: mine, reason: r, when: {when}, votes: {{sequence: T2w}}}}"
+    (found,) = [r for r in load_rules([written(tmp_path, text)]).rules if r.id == "mine"]
+    return lambda **fields: found.condition(lambda name: fields.get(name, ()))
+
+
+def test_the_built_in_rules_load_with_unique_ids_and_reasons() -> None:
+    rules = load_rules().rules
+    assert len({r.id for r in rules}) == len(rules) > 200
+    assert all(r.reason and r.weight > 0 and r.votes for r in rules)
+
+
+def test_every_sequence_has_a_rule() -> None:
+    voted = {value for r in load_rules().rules for name, value in r.votes if name == "sequence"}
+    assert voted == set(vocabulary()["sequence"].values) - {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- {id: a, reason: r, when: {tr: {min: 3}}, votes: {sequence: T2}}", "'T2' is not a value of sequence"),
+        ("- {id: a, reason: r, when: {colour: red}, votes: {sequence: T2w}}", "unknown field 'colour'"),
+        ("- {id: a, reason: r, when: {record.colour: red}, votes: {sequence: T2w}}", "unknown field 'record.colour'"),
+        ("- {id: a, reason: r, when: {tr: {above: 3}}, votes: {sequence: T2w}}", "unknown operator 'above' of tr"),
+        ("- {id: a, reason: r, when: {text: {match: '('}}, votes: {sequence: T2w}}", "no regular expression"),
+        ("- {id: a, reason: r, when: {tr: {min: long}}, votes: {sequence: T2w}}", "'min' of tr cannot take 'long'"),
+        ("- {id: a, reason: r, when: {plane: ax}, votes: {echo_index: 1}}", "cannot vote on 'echo_index'"),
+        ("- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}, wieght: 3}", "unknown key 'wieght'"),
+        (
+            "- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}, weight: -1}",
+            "'weight' must be a number above 0",
+        ),
+        ("- {id: a, reason: r, votes: {dixon: fat}}", "'when' is missing"),
+        ("- {id: a, reason: r, when: {any: 3}, votes: {dixon: fat}}", "'any' takes a list"),
+    ],
+)
+def test_an_error_names_file_line_and_rule(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        load_rules([written(tmp_path, "# comment\n" + text)])
+    assert str(caught.value).startswith("site.yaml, line 2, rule a: ")
+    assert said in str(caught.value)
+
+
+def test_a_file_that_is_no_list_or_no_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuleError, match=r"site\.yaml: a rule file is a list"):
+        load_rules([written(tmp_path, "id: a")])
+    with pytest.raises(RuleError, match=r"site\.yaml: not valid YAML"):
+        load_rules([written(tmp_path, "- {id: [")])
+    with pytest.raises(RuleError, match=r"nowhere\.yaml: the rule file cannot be read"):
+        load_rules([tmp_path / "nowhere.yaml"])
+
+
+def test_an_id_twice_in_one_file_is_refused(tmp_path: Path) -> None:
+    line = "- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}}\n"
+    with pytest.raises(RuleError, match="rule a: the id stands twice"):
+        load_rules([written(tmp_path, line * 2)])
+
+
+def test_a_site_rule_replaces_the_built_in_one_of_its_id(tmp_path: Path) -> None:
+    text = "- {id: se-t2, reason: ours, when: {plane: ax}, votes: {sequence: T2w}}"
+    rules = load_rules([written(tmp_path, text)]).rules
+    (found,) = [r for r in rules if r.id == "se-t2"]
+    assert (found.reason, found.theme, found.weight) == ("ours", "site", 10.0)
+    assert len(rules) == len(load_rules().rules)
+
+
+def test_numbers_hold_for_all_values_and_never_for_none(tmp_path: Path) -> None:
+    long = rule(tmp_path, "{te: {min: 60, max: 450}}")
+    assert long(te=(80.0, 100.0))
+    assert not long(te=(20.0, 100.0))
+    assert not long(te=())
+
+
+def test_words_stand_alone_and_a_star_is_the_rest(tmp_path: Path) -> None:
+    says = rule(tmp_path, "{text: {words: [loc, sagit*]}}")
+    assert says(text=("t2 loc",))
+    assert says(text=("sagittal t2",))
+    assert not says(text=("local",))
+
+
+def test_any_not_known_and_lacks(tmp_path: Path) -> None:
+    either = rule(tmp_path, "{any: [{plane: ax}, {te: {min: 5}}], not: {modality: ct}}")
+    assert either(plane=("ax",), modality=("mr",))
+    assert either(te=(6.0,))
+    assert not either(plane=("ax",), modality=("ct",))
+    empty = rule(tmp_path, "{kernel: {known: false}, image_type: {lacks: [mip]}}")
+    assert empty(kernel=("",), image_type=("m",))
+    assert not empty(kernel=("",), image_type=("mip",))
+
+
+def test_every_body_part_of_the_vocabulary_is_listed() -> None:
+    parts = body_parts()
+    assert set(parts) == set(vocabulary()["bodypart"].values) - {"unknown"}
+    assert all(p.within in parts for p in parts.values() if p.within)
+    assert (parts["prostate"].code, parts["pelvis"].meaning) == ("41216001", "Pelvis")

@@ -1,0 +1,64 @@
+"""Copies, reused identifiers, and series in two studies or patients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seriesmaker import content, series, stacks_of
+
+from trialbids.exporter.stacks import stack_instances
+
+
+def reasons(stacking) -> list[tuple[str, str]]:
+    return [(a.instance.path, a.reason) for a in stacking.set_aside]
+
+
+def test_a_copy_is_set_aside_and_the_first_path_is_kept() -> None:
+    rows = series(1, 3)
+    copies = [replace(r, path="/copy" + r.path) for r in rows]
+    stacking = stack_instances(rows + copies, lambda i: i.SOPInstanceUID)
+    assert [i.path for i in stacking.stacks[0].instances] == sorted(c.path for c in copies)
+    assert {reason for _, reason in reasons(stacking)} == {"duplicate"}
+
+
+def test_content_is_read_for_suspects_only() -> None:
+    rows = series(1, 3)
+    asked: list[str] = []
+    stack_instances([*rows, replace(rows[0], path="/z")], lambda i: asked.append(i.path) or "same")
+    assert sorted(asked) == sorted([rows[0].path, "/z"])
+
+
+def test_one_uid_on_different_images_of_a_series_keeps_the_first() -> None:
+    rows = [replace(r, SOPInstanceUID="1.2.3", SeriesNumber=n) for n, r in zip((3, 1, 2), series(1, 3), strict=True)]
+    stacking = stack_instances(rows, content)
+    assert [i.SeriesNumber for s in stacking.stacks for i in s.instances] == [1]
+    assert {reason for _, reason in reasons(stacking)} == {"sop-uid-reused"}
+
+
+def test_one_uid_in_two_patients_keeps_neither() -> None:
+    one, other = series(1, 1)[0], series(2, 1, PatientID="P2", StudyInstanceUID="9.9")[0]
+    stacking = stack_instances([one, replace(other, SOPInstanceUID=one.SOPInstanceUID)], content)
+    assert not stacking.stacks
+    assert {reason for _, reason in reasons(stacking)} == {"sop-uid-reused"}
+
+
+def test_a_series_under_two_studies_is_never_merged() -> None:
+    rows = series(1, 4)
+    stacking = stacks_of(rows[:2], [replace(r, StudyInstanceUID="9.9") for r in rows[2:]])
+    assert not stacking.stacks
+    assert {a.reason for a in stacking.set_aside} == {"series-in-two-studies"}
+    assert "StudyInstanceUID" in stacking.set_aside[0].message
+
+
+def test_a_series_under_two_patients_is_never_merged() -> None:
+    rows = series(1, 4)
+    stacking = stacks_of(rows[:2], [replace(r, PatientID="P2") for r in rows[2:]])
+    assert not stacking.stacks
+    assert {a.reason for a in stacking.set_aside} == {"series-in-two-patients"}
+
+
+def test_frames_of_one_object_are_no_copies() -> None:
+    rows = [replace(r, path="/enhanced", SOPInstanceUID="1.2", frame=k + 1) for k, r in enumerate(series(1, 5))]
+    stacking = stack_instances(rows, lambda i: "same")
+    assert len(stacking.stacks[0].instances) == 5
+    assert not stacking.set_aside
