@@ -111,8 +111,9 @@ def show_summary(
     if s.reasons:
         OUT.print(_reasons(s))
     OUT.print(
-        f"files: {s.files_before:,} in {s.folders_before:,} folders before ({s.bytes_before / 1e6:,.1f} MB): "
-        f"{s.files_repacked:,} DICOM files re-packed, {s.files_dropped:,} left out, {s.unreadable:,} not read as DICOM"
+        f"files: {s.files_before:,} in {s.folders_before:,} folders before ({s.bytes_before / 1e6:,.1f} MB), "
+        f"with {s.objects:,} DICOM objects: {s.objects_repacked:,} re-packed, {s.objects_dropped:,} dropped; "
+        f"{s.unreadable:,} not read as DICOM"
     )
     if run is not None:
         tree = f"{run.tree.files:,} in {run.tree.folders:,} folders after ({run.tree.bytes / 1e6:,.1f} MB)"

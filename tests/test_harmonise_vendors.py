@@ -42,22 +42,50 @@ CASES = [
     ("Ax T1", GE | T1, "T1w ax 2d tse none none"),
     ("WATER: Ax LAVA-Flex", GE | GRE, "T1w ax 3d vibe none water"),
     ("OutPhase: Ax LAVA-Flex", GE | GRE, "T1w ax 3d vibe none opposed"),
-    ("T2W_TSE_sag", PHILIPS | TSE | {"ImageType": ("ORIGINAL", "PRIMARY", "M_SE", "M", "SE")}, "T2w ax 2d tse none none"),
+    (
+        "T2W_TSE_sag",
+        PHILIPS | TSE | {"ImageType": ("ORIGINAL", "PRIMARY", "M_SE", "M", "SE")},
+        "T2w ax 2d tse none none",
+    ),
     ("e-THRIVE", PHILIPS | GRE | {"ScanOptions": ("FS",)}, "T1w ax 3d vibe fs none"),
     ("mDIXON-W", PHILIPS | GRE | {"ImageType": ("DERIVED", "PRIMARY", "W", "W")}, "T1w ax 3d vibe none water"),
-    ("t2_tse_dixon_tra_F", SIEMENS | TSE | {"ImageType": ("DERIVED", "PRIMARY", "DIXON", "FAT")}, "T2w ax 2d tse none fat"),
+    (
+        "t2_tse_dixon_tra_F",
+        SIEMENS | TSE | {"ImageType": ("DERIVED", "PRIMARY", "DIXON", "FAT")},
+        "T2w ax 2d tse none fat",
+    ),
     ("tirm cor", SIEMENS | TSE | {"SequenceName": "*tir2d1_15", "InversionTime": 220.0}, "T2w ax 2d tse stir none"),
-    ("t2_haste_cor", SIEMENS | TSE | {"SequenceName": "*h2d1_256", "RepetitionTime": 1000.0}, "T2w ax 2d haste none none"),
-    ("t2_spc_sag", SIEMENS | TSE | {"SequenceName": "*spcR_65", "MRAcquisitionType": "3D"}, "T2w ax 3d space none none"),
-    ("t2_tse_sag", XA | {"EchoPulseSequence": "SPIN", "RepetitionTime": 4e3, "EchoTime": 100.0, "EchoTrainLength": 20}, "T2w ax 2d tse none none"),
+    (
+        "t2_haste_cor",
+        SIEMENS | TSE | {"SequenceName": "*h2d1_256", "RepetitionTime": 1000.0},
+        "T2w ax 2d haste none none",
+    ),
+    (
+        "t2_spc_sag",
+        SIEMENS | TSE | {"SequenceName": "*spcR_65", "MRAcquisitionType": "3D"},
+        "T2w ax 3d space none none",
+    ),
+    (
+        "t2_tse_sag",
+        XA | {"EchoPulseSequence": "SPIN", "RepetitionTime": 4e3, "EchoTime": 100.0, "EchoTrainLength": 20},
+        "T2w ax 2d tse none none",
+    ),
     ("T2 TSE COR SAT GRAISSE", SIEMENS | TSE | {"orientation": CORONAL}, "T2w cor 2d tse fs none"),
     ("T1 TSE tra nach KM fettsat", SIEMENS | T1, "T1w ax 2d tse fs none"),
     ("T2 TSE transversaal vetsuppressie", SIEMENS | TSE, "T2w ax 2d tse fs none"),
     ("t1_quick3d_tra_fs_bh", {"Manufacturer": "UIH"} | GRE, "T1w ax 3d vibe fs none"),
     ("T2W FSE SAG", {"Manufacturer": "TOSHIBA_MEC"} | TSE, "T2w ax 2d tse none none"),
-    ("t2_trufi_cor", SIEMENS | GRE | {"SequenceName": "*tfi2d1", "MRAcquisitionType": "2D"}, "bSSFP ax 2d trufi none none"),
-    ("Mag_Images", SIEMENS | GRE | {"SequenceName": "*swi3d1r", "RepetitionTime": 28.0, "EchoTime": 20.0}, "SWI ax 3d gre none none"),
-]  # fmt: skip
+    (
+        "t2_trufi_cor",
+        SIEMENS | GRE | {"SequenceName": "*tfi2d1", "MRAcquisitionType": "2D"},
+        "bSSFP ax 2d trufi none none",
+    ),
+    (
+        "Mag_Images",
+        SIEMENS | GRE | {"SequenceName": "*swi3d1r", "RepetitionTime": 28.0, "EchoTime": 20.0},
+        "SWI ax 3d gre none none",
+    ),
+]
 
 
 @pytest.mark.parametrize(("description", "header", "expected"), CASES, ids=[c[0] for c in CASES])
@@ -128,12 +156,17 @@ def test_three_breath_holds_are_t1_with_a_phase_name() -> None:
 @pytest.mark.parametrize("field", [1.5, 3.0])
 def test_two_echoes_without_words_are_in_and_opposed_by_field_strength(field: float) -> None:
     first = 1000.0 / (147.0 * field) / 2
+    flash = GRE | {
+        "RepetitionTime": 120.0,
+        "FlipAngle": 70.0,
+        "MRAcquisitionType": "2D",
+        "MagneticFieldStrength": field,
+    }
     rows = [
         i
         for k in (1, 2)
-        for i in series(5, 3, piece=k, SeriesDescription="t1_fl2d_opp-in", MagneticFieldStrength=field,
-                        **GRE | {"EchoTime": first * k, "RepetitionTime": 120.0, "FlipAngle": 70.0, "MRAcquisitionType": "2D"})
-    ]  # fmt: skip
+        for i in series(5, 3, piece=k, SeriesDescription="t1_fl2d_opp-in", **flash | {"EchoTime": first * k})
+    ]
     found = [(h.record.sequence, h.record.dixon, h.record.echo_index) for h in records_of(rows)]
     assert found == [("T1w", "opposed", None), ("T1w", "inphase", None)]
 

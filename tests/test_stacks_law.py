@@ -1,4 +1,4 @@
-"""The law of stacking: every instance is in exactly one stack or set aside, whatever the headers say and in any order."""
+"""The law of stacking: every instance is in exactly one stack or set aside, whatever the headers say, in any order."""
 
 from __future__ import annotations
 

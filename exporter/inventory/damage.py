@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import zstandard
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from .unreadable import RefusalError
 
-DAMAGE = (
+DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
     NotImplementedError,
     RuntimeError,
     ValueError,
-    igzip.BadGzipFile,
-    isal_zlib.error,
+    gzip.BadGzipFile,
+    cast(type[Exception], isal_zlib.error),
     lzma.LZMAError,
     tarfile.TarError,
     zipfile.BadZipFile,

@@ -8,9 +8,11 @@ import zlib
 from io import BytesIO
 
 import pydicom
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 from .elements import EXPLICIT_BIG, EXPLICIT_LITTLE, Level, Pixels, locate_pixels
@@ -91,14 +93,10 @@ def _level(data_set: Dataset) -> Level:
 
 def _is_sequence(tag: int, element: RawDataElement) -> bool:
     """Whether an element that came without VR is a sequence by the dictionary."""
-    return (
-        element.VR in (None, "UN")
-        and pydicom.datadict.dictionary_has_tag(tag)
-        and (pydicom.datadict.dictionary_VR(tag) == "SQ")
-    )
+    return element.VR in (None, "UN") and dictionary_has_tag(tag) and (dictionary_VR(tag) == "SQ")
 
 
 def _as_text(element: DataElement) -> tuple[bytes, bytes]:
-    values = element.value if isinstance(element.value, list | tuple | pydicom.multival.MultiValue) else [element.value]
+    values = element.value if isinstance(element.value, list | tuple | MultiValue) else [element.value]
     written = "\\".join("" if value is None else str(value) for value in values)
     return b"UC", written.encode("latin-1", errors="replace")

@@ -66,7 +66,7 @@ def save(store: Path, state: Remembered) -> None:
 
 def of_files(instances: pa.Table, paths: Sequence[str]) -> pa.Table:
     """The instances that come from these files."""
-    return instances.filter(pc.is_in(instances.column("path"), value_set=table.escaped(paths)))
+    return instances.filter(pc.is_in(instances.column("path"), value_set=table.escaped(paths)))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def in_order(instances: pa.Table) -> pa.Table:

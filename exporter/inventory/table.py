@@ -42,8 +42,8 @@ def to_table(row_type: type, rows: Sequence[Any]) -> pa.Table:
 def from_table(row_type: type[Row], table: pa.Table) -> list[Row]:
     """The rows of an Arrow table. Equal texts share one object, which saves most of the memory.
 
-    ``row_type`` must have slots and no checks of its own: they are filled column by
-    column, ten times as fast as by calling it.
+    ``row_type`` must have slots and no checks of its own: the slots are filled column by column, which is ten times
+    as fast as calling it.
     """
     rows = [object.__new__(row_type) for _ in range(table.num_rows)]
     for f in fields(cast(type, row_type)):
@@ -109,7 +109,8 @@ def _storable(value: Any) -> Any:
 def _from_column(array: pa.Array) -> list[Any]:
     if isinstance(array.type, pa.ListType):
         values = _from_column(array.flatten())
-        stops = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False).cumsum().tolist()
+        lengths = pc.list_value_length(array)  # pyright: ignore[reportAttributeAccessIssue]
+        stops = lengths.fill_null(0).to_numpy(zero_copy_only=False).cumsum().tolist()
         return [tuple(values[start:stop]) for start, stop in zip([0, *stops], stops, strict=False)]
     if array.type == pa.string():
         encoded = array.dictionary_encode()

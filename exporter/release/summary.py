@@ -16,7 +16,8 @@ from .image import Image
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of a run. "Re-packed" files became part of an image; "dropped" ones are in no image of the tree.
+    """Counts of a run. Objects are DICOM files, those inside archives counted one by one: "re-packed" ones became part
+    of an image, "dropped" ones are in no image of the tree.
 
     ``reasons`` counts stacks and set-aside instances by decision and reason.
     """
@@ -32,8 +33,9 @@ class Summary:
     files_before: int
     folders_before: int
     bytes_before: int
-    files_repacked: int
-    files_dropped: int
+    objects: int
+    objects_repacked: int
+    objects_dropped: int
     unreadable: int
     images: int
     images_by_sequence: Mapping[str, int]
@@ -71,6 +73,7 @@ def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image]) -> S
     reasons.update(f"set aside: {aside.reason}" for aside in stacking.set_aside)
     kept = {row.stack_id for row in rows if (row.final_decision or row.decision) == "keep"}
     repacked = {(i.path, i.member) for s in stacking.stacks if s.stack_id in kept for i in s.instances}
+    objects = _distinct((i.path, i.member) for i in inventory.instances)
     return Summary(
         patients=_distinct(v.subject for v in plan.visits.all),
         studies=_distinct(i.StudyInstanceUID for i in inventory.instances),
@@ -83,8 +86,9 @@ def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image]) -> S
         files_before=inventory.n_files,
         folders_before=inventory.n_folders,
         bytes_before=inventory.n_bytes,
-        files_repacked=len(repacked),
-        files_dropped=_distinct((i.path, i.member) for i in inventory.instances) - len(repacked),
+        objects=objects,
+        objects_repacked=len(repacked),
+        objects_dropped=objects - len(repacked),
         unreadable=len(inventory.unreadable),
         images=len(images),
         images_by_sequence=dict(sorted(Counter(image.record["sequence"] for image in images).items())),
