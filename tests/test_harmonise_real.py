@@ -89,6 +89,6 @@ def test_the_twin_with_a_slice_lost_is_a_copy_beside_its_twin_and_a_gap_alone(in
     assert (stack.n_slices, len(stack.instances)) == (18, 18)
 
 
-def test_one_series_under_three_studies_is_set_aside(inventory: dict) -> None:
+def test_one_series_under_three_studies_is_doubted_and_not_merged(inventory: dict) -> None:
     stacking, _ = harmonised(inventory["rt-utils"])
-    assert Counter(a.reason for a in stacking.set_aside)["series-in-two-studies"] == 3
+    assert [len(s.instances) for s in stacking.stacks if s.doubt == "series-in-two-studies"] == [1, 1, 1]

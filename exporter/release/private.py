@@ -10,6 +10,7 @@ from pathlib import Path
 from ..annotations.clinical import ClinicalRows
 from ..pipeline import Plan
 from ..plan.row import PlanRow
+from ..stacks.reasons import SENTENCES
 from ..tables import tsv_bytes, write_atomic
 from .ledgers import Aside, Issue, write_aside, write_issues, write_linkage, write_unreadable
 from .session import Fragment
@@ -17,8 +18,6 @@ from .session import Fragment
 SET_ASIDE_CHECKS = {
     "duplicate": ("D01", "info"),
     "sop-uid-reused": ("C02", "error"),
-    "series-in-two-studies": ("C01", "error"),
-    "series-in-two-patients": ("C01", "error"),
 }
 
 
@@ -49,6 +48,9 @@ def _issues(
         check, severity = SET_ASIDE_CHECKS.get(aside.reason, ("Q98", "warning"))
         i = aside.instance
         yield Issue(check, "instance", severity, aside.message, i.SeriesInstanceUID, key=f"{aside.reason} {i.key}")
+    for stack in plan.stacking.stacks:
+        if stack.doubt:
+            yield Issue("C01", "series", "error", SENTENCES[stack.doubt], stack.first.SeriesInstanceUID, stack.stack_id)
     for unreadable in plan.inventory.unreadable:
         if unreadable.reason != "not-dicom":
             key = f"{unreadable.path} {unreadable.member}"

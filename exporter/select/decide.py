@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trialbids.mappings.names import name_rules
 
 from ..harmonise import Harmonised
+from ..stacks.reasons import SENTENCES
 
 EXCLUDED = ("localizer", "calibration", "secondary")
 FOUR_DIMENSIONAL = frozenset({"DWI", "trace", "bold", "DSC", "cine", "perfmap", "PET", "CT", "ASL"})
@@ -86,4 +87,5 @@ def decide(harmonised: Harmonised, keep: Collection[str] = ()) -> Decision:
     for rule in RULES:
         if rule.applies(harmonised, keep):
             return Decision(rule.decision, rule.reason, rule.message)
-    return Decision("keep")
+    doubt = harmonised.stack.doubt
+    return Decision("quarantine", doubt, SENTENCES[doubt]) if doubt else Decision("keep")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..inventory.instance import Instance
 from .joins import join
 from .numbering import number_acquisition
-from .sift import Digest, sift
+from .sift import Digest, doubtful_series, sift
 from .splits import split
 from .stack import Stack, Stacking
 from .volumes import Block, arrange
@@ -32,7 +33,12 @@ def stack_instances(instances: Iterable[Instance], digest: Digest) -> Stacking:
     The result does not depend on the order of the input.
     """
     good, aside = sift(instances, digest)
-    stacks = [stack for _, series in series_of(good) for stack in stacks_of_series(series)]
+    doubts = doubtful_series(good)
+    stacks = [
+        replace(stack, doubt=doubts.get(uid, ""))
+        for (_, _, uid), series in series_of(good)
+        for stack in stacks_of_series(series)
+    ]
     by_study: dict[tuple[str, str], list[Stack]] = defaultdict(list)
     for stack in stacks:
         by_study[stack.first.PatientID, stack.first.StudyInstanceUID].append(stack)

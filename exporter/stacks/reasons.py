@@ -1,4 +1,4 @@
-"""Why an instance belongs to no stack: the short codes, each with its sentence."""
+"""Why an instance belongs to no stack, or its series cannot be trusted: the short codes, each with its sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not be stacked: copies, reused identifiers, and series that claim two studies or two patients."""
+"""What must not be stacked: copies and reused identifiers; and series that claim two studies or two patients."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ def sift(instances: Iterable[Instance], digest: Digest) -> tuple[list[Instance],
 
     ``digest`` gives a hash of an object's content; it is called only where a SOPInstanceUID is met twice.
     """
-    kept, aside = unique_objects(objects_of(instances), digest)
-    good, split_series = whole_series(kept)
-    return good, aside + split_series
+    return unique_objects(objects_of(instances), digest)
 
 
 def objects_of(instances: Iterable[Instance]) -> list[Object]:
@@ -75,21 +73,18 @@ def home(rows: Object) -> tuple[str, str, str]:
     return rows[0].PatientID, rows[0].StudyInstanceUID, rows[0].SeriesInstanceUID
 
 
-def whole_series(instances: Iterable[Instance]) -> tuple[list[Instance], list[SetAside]]:
-    """Set aside every series that lies under several patients or several studies: which is right cannot be told."""
+def doubtful_series(instances: Iterable[Instance]) -> dict[str, str]:
+    """Series that lie under several patients or several studies, with the reason: which is right cannot be told."""
     by_series: dict[str, list[Instance]] = defaultdict(list)
     for instance in instances:
         by_series[instance.SeriesInstanceUID].append(instance)
-    good: list[Instance] = []
-    aside: list[SetAside] = []
+    doubts = {}
     for uid, rows in by_series.items():
         if uid and len({i.PatientID for i in rows}) > 1:
-            aside.extend(set_aside([tuple(rows)], SERIES_IN_TWO_PATIENTS))
+            doubts[uid] = SERIES_IN_TWO_PATIENTS
         elif uid and len({i.StudyInstanceUID for i in rows}) > 1:
-            aside.extend(set_aside([tuple(rows)], SERIES_IN_TWO_STUDIES))
-        else:
-            good.extend(rows)
-    return good, aside
+            doubts[uid] = SERIES_IN_TWO_STUDIES
+    return doubts
 
 
 def set_aside(objects: Iterable[Object], reason: str) -> list[SetAside]:

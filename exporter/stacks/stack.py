@@ -17,6 +17,7 @@ class Stack:
     ``split`` names the rules that set this stack apart from the rest of its series, with the value each saw.
     ``stack_id`` depends on the series and the split values alone, so it stays when slices are added.
     Objects that are no images have one stack a series with no slices and no volumes.
+    ``doubt`` is the reason (:mod:`.reasons`) why its whole series cannot be trusted, "" where it can.
     ``phase_index`` counts from 1 within the acquisition; ``phase_time_s`` is seconds since its first phase.
     """
 
@@ -34,6 +35,7 @@ class Stack:
     phase_index: int | None = None
     phase_time_s: float | None = None
     phase_time_source: str = ""
+    doubt: str = ""
 
     @property
     def first(self) -> Instance:
