@@ -62,8 +62,8 @@ def scan(
     from .places import workplace
 
     trial = _trial(places, work)
-    with workplace(trial), screen.progress(json) as progress:
-        inventory = scan_trial(trial, _engine(engine, workers), progress)
+    with _engine(engine, workers) as running, workplace(trial), screen.progress(json) as progress:
+        inventory = scan_trial(trial, running, progress)
     screen.show_inventory(inventory, as_json=json)
 
 
@@ -79,8 +79,8 @@ def plan(
     from .release.summary import summarise
 
     trial = _trial(places, work)
-    with workplace(trial) as pseudonyms, screen.progress(json) as progress:
-        made = plan_trial(trial, pseudonyms, _engine(engine, workers), progress)
+    with _engine(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
+        made = plan_trial(trial, pseudonyms, running, progress)
     summary = summarise(made, [p.row for p in made.planned], ())
     screen.show_summary(summary, None, trial, as_json=json)
 
@@ -91,7 +91,10 @@ def export(
     json: Json = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Export to a BIDS tree and validate it: what is already there and still good is left alone."""
-    raise typer.Exit(run_export(_trial(places, work), _engine(engine, workers), json=json))
+    trial = _trial(places, work)
+    with _engine(engine, workers) as running:
+        code = run_export(trial, running, json=json)
+    raise typer.Exit(code)
 
 
 def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
@@ -140,8 +143,8 @@ def init(
     from . import screen
     from .initialise import write_trial
 
-    with screen.progress(False) as progress:
-        path = write_trial(source, folder, _engine(engine, workers), progress)
+    with _engine(engine, workers) as running, screen.progress(False) as progress:
+        path = write_trial(source, folder, running, progress)
     typer.echo(f"Wrote {path}. Read it, change what is not right, then run: trialbids export {path}")
 
 
@@ -162,7 +165,8 @@ def demo(
     typer.echo(f"Making a trial of {patients} patients at three centres in {folder} …")
     made = make_trial(folder, patients=patients)
     trial = load_trial(made.configuration)
-    code = run_export(trial, _engine(engine, workers))
+    with _engine(engine, workers) as running:
+        code = run_export(trial, running)
     screen.show_decisions(trial)
     if train and code == 0:
         # A process of its own: the exporter does not know the datasets, only the tree lies between them.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trialbids.mappings.rules import load_rules
+from trialbids.mappings.rules import RuleError, load_rules
 
 from .deidentify.pseudonyms import Pseudonyms
 from .engine import Engine
+from .errors import UsageError
 from .harmonise import harmonise
 from .inventory import Inventory, pixel_digest, scan
 from .plan.build import Planned, build_plan
@@ -36,7 +37,10 @@ def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
 
 def plan_trial(trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Plan:
     """Inventory, stacks, records, decisions and names; ``plan.tsv`` and the ledger are written."""
-    rules = load_rules(trial.rules)
+    try:
+        rules = load_rules(trial.rules)
+    except RuleError as error:
+        raise UsageError(str(error)) from error
     inventory = scan_trial(trial, engine, progress)
     progress.start("planning", None)
     stacking = stack_instances(inventory.instances, pixel_digest)

@@ -99,7 +99,7 @@ def show_summary(
 ) -> None:
     """What a run came to. ``run`` and ``validation`` are None where nothing was exported."""
     if as_json:
-        extra = {} if run is None else {"run": asdict(run)}
+        extra: dict[str, object] = {} if run is None else {"run": asdict(run)}
         if validation is not None:
             extra["validator_errors"] = validation.errors
         OUT.print_json(json.dumps(summary.to_json() | extra))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
+from .text import read_yaml
 
 TAG_WEIGHT, TEXT_WEIGHT, STUDY_WEIGHT = 3.0, 2.5, 1.0
 
@@ -29,9 +28,7 @@ class BodyPart:
 @cache
 def body_parts() -> Mapping[str, BodyPart]:
     """All body parts by name."""
-    data: dict[str, dict[str, Any]] = yaml.safe_load(
-        (Path(__file__).parent / "bodyparts.yaml").read_text(encoding="utf-8")
-    )["bodyparts"]
+    data: dict[str, dict[str, Any]] = read_yaml("bodyparts.yaml")["bodyparts"]
     return MappingProxyType({name: body_part(name, spec) for name, spec in data.items()})
 
 

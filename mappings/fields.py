@@ -6,11 +6,11 @@ import math
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
 from bidsschematools.schema import load_schema
+
+from .text import read_yaml
 
 ACTIONS = (
     "hash",
@@ -75,7 +75,7 @@ class AllowList:
 @cache
 def allow_list() -> AllowList:
     """The allow-list of ``fields.yaml``. Raises ``ValueError`` naming a field whose entry is wrong."""
-    spec = yaml.safe_load((Path(__file__).parent / "fields.yaml").read_text(encoding="utf-8"))
+    spec = read_yaml("fields.yaml")
     return AllowList(
         version=spec["version"],
         fields=tuple(_field(entry) for entry in spec["fields"]),

@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
-import yaml
 from bidsschematools.schema import load_schema
 
 from .record import Record
+from .text import read_yaml
 
 LABEL = re.compile(r"[0-9a-zA-Z]+")
 NUMBERED = ("run", "echo", "flip")
@@ -43,7 +42,7 @@ class NameRules:
 @cache
 def name_rules() -> NameRules:
     """``names.yaml``, checked: every suffix is one that the schema allows, or is marked as none of BIDS's."""
-    spec = yaml.safe_load((Path(__file__).parent / "names.yaml").read_text(encoding="utf-8"))
+    spec = read_yaml("names.yaml")
     sequences = {name: Naming(**entry) for name, entry in spec["sequences"].items()}
     for name, naming in sequences.items():
         if naming.bids:

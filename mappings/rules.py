@@ -12,6 +12,7 @@ import yaml
 
 from .bodyparts import body_part_entries, body_parts
 from .conditions import RECORD, Condition, Place, RuleError, read_condition, read_names
+from .text import FastSafeLoader
 from .vocabulary import vocabulary
 
 FOLDER = Path(__file__).parent / "rules"
@@ -97,7 +98,7 @@ def add(rules: dict[str, Rule], rule: Rule, file: str) -> None:
     rules[rule.id] = rule
 
 
-class LineLoader(yaml.SafeLoader):
+class LineLoader(FastSafeLoader):
     """A safe YAML loader that remembers the line of every mapping."""
 
 

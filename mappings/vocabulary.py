@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
-import yaml
+from .text import read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,7 @@ class Attribute:
 @cache
 def vocabulary() -> Mapping[str, Attribute]:
     """All attributes by name, in the order of ``plan.tsv``."""
-    text = (Path(__file__).parent / "vocabulary.yaml").read_text(encoding="utf-8")
-    attributes = yaml.safe_load(text)["attributes"]
+    attributes = read_yaml("vocabulary.yaml")["attributes"]
     return MappingProxyType(
         {name: Attribute(name, spec["kind"], tuple(spec.get("values", ()))) for name, spec in attributes.items()}
     )

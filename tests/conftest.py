@@ -40,4 +40,5 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("demo") / "trial"
     made = make_trial(folder, patients=2)
     trial = load_trial(made.configuration)
-    return Exported(made, trial, run_export(trial, Processes(), json=True))
+    with Processes() as engine:
+        return Exported(made, trial, run_export(trial, engine, json=True))

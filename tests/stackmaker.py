@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from trialbids.exporter.engine import Serial
 from trialbids.exporter.inventory.objects import pixel_digest
-from trialbids.exporter.inventory.scan import scan
+from trialbids.exporter.inventory.run import scan
 from trialbids.exporter.progress import Silent
 from trialbids.exporter.stacks.build import stack_instances
 from trialbids.exporter.stacks.stack import Stack

@@ -39,9 +39,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def snapshot(root: Path) -> dict[str, tuple[str, int]]:
     """Content and time of every file below a folder."""
     files = (p for p in sorted(root.rglob("*")) if p.is_file())
-    return {
-        str(p.relative_to(root)): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in files
-    }
+    return {str(p.relative_to(root)): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in files}
 
 
 def contents(root: Path) -> dict[str, str]:
@@ -138,7 +136,9 @@ def test_every_instance_is_in_a_stack_or_in_a_list(exported: Exported) -> None:
     aside = [r for r in rows(work / "quarantine.tsv") if not r["what"].startswith("stack ")]
     assert in_stacks + len(aside) == objects
     held_back = {r["stack_id"] for r in rows(work / "plan.tsv") if r["final_decision"] != "keep"}
-    assert {r["what"].removeprefix("stack ") for r in rows(work / "quarantine.tsv") if r["what"][:5] == "stack"} == held_back
+    assert {
+        r["what"].removeprefix("stack ") for r in rows(work / "quarantine.tsv") if r["what"][:5] == "stack"
+    } == held_back
     assert all(r["reason"] and r["message"] for r in rows(work / "quarantine.tsv"))
     assert all(r["reason"] and r["message"] for r in rows(work / "unreadable.tsv"))
 
@@ -272,7 +272,11 @@ def test_a_changed_source_redoes_only_its_session(own: Trial) -> None:
     assert run_export(own, Serial(), json=True) == 0
     changed = {name for name, state in snapshot(own.output).items() if before.get(name) != state}
     session = f"sub-{target['subject']}/ses-{target['session']}"
-    outside = {n for n in changed if session not in n} - {"CHANGES", "curation/manifest.parquet", "curation/summary.json"}
+    outside = {n for n in changed if session not in n} - {
+        "CHANGES",
+        "curation/manifest.parquet",
+        "curation/summary.json",
+    }
     assert target["bids_path"] in changed and not outside
 
 

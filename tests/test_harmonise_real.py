@@ -12,7 +12,7 @@ from trialbids.exporter.engine import Serial
 from trialbids.exporter.harmonise import Harmonised, harmonise
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.exporter.inventory.objects import pixel_digest
-from trialbids.exporter.inventory.scan import scan
+from trialbids.exporter.inventory.run import scan
 from trialbids.exporter.progress import Silent
 from trialbids.exporter.stacks import Stacking, stack_instances
 from trialbids.mappings.rules import load_rules

@@ -18,7 +18,7 @@ from trialbids.exporter.errors import ConversionError
 from trialbids.exporter.inventory import objects
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.exporter.inventory.objects import materialise, pixel_digest, read_object
-from trialbids.exporter.inventory.scan import scan
+from trialbids.exporter.inventory.run import scan
 from trialbids.exporter.progress import Silent
 
 

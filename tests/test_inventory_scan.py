@@ -12,10 +12,10 @@ from test_inventory_archives import zipped
 from trialbids.exporter.engine import Processes, Serial
 from trialbids.exporter.errors import UsageError
 from trialbids.exporter.inventory import reading
-from trialbids.exporter.inventory import scan as scanning
+from trialbids.exporter.inventory import run as scanning
 from trialbids.exporter.inventory import store as storing
 from trialbids.exporter.inventory.find import find_files
-from trialbids.exporter.inventory.scan import Inventory, scan
+from trialbids.exporter.inventory.run import Inventory, scan
 from trialbids.exporter.inventory.source import FileSource
 from trialbids.exporter.progress import Silent
 
@@ -66,7 +66,8 @@ def test_everything_is_an_instance_or_is_listed(tmp_path: Path, source: Path) ->
 
 def test_both_engines_give_the_same(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "BATCH_FILES", 2)
-    parallel = scan([source], tmp_path / "p", engine=Processes(2), progress=Silent())
+    with Processes(2) as engine:
+        parallel = scan([source], tmp_path / "p", engine=engine, progress=Silent())
     assert parallel == run(tmp_path, source)
 
 

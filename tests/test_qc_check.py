@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from trialbids.exporter.qc import Check, Evidence, Finding, issue_id, qc_sidecar, run_checks, verdict
+from trialbids.exporter.qc.check import Check, Evidence, Finding, issue_id, run_checks
+from trialbids.exporter.qc.verdict import qc_sidecar, verdict
 
 
 def says(*messages):

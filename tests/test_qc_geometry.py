@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from stackmaker import stacks_below, unchanging_stacks_below
 
 from trialbids.exporter.inventory.instance import Instance
-from trialbids.exporter.qc import check_stack, verdict
+from trialbids.exporter.qc.geometry import check_stack
+from trialbids.exporter.qc.verdict import verdict
 from trialbids.exporter.stacks.stack import Stack
 
 

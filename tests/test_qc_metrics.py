@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_convert_nifti import RGB, some, volume
 
-from trialbids.exporter.qc import measure
+from trialbids.exporter.qc.metrics import measure
 
 rng = np.random.default_rng(5)
 

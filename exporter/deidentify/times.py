@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 
 from ..inventory.instance import Instance
 
@@ -34,10 +35,16 @@ def moment(instance: Instance) -> float | None:
     seconds = seconds_of_day(clock)
     if seconds is None:
         return None
+    return _day(date[:8]) * DAY + seconds
+
+
+@cache
+def _day(date: str) -> int:
+    """The number of a day, 0 where it is no date."""
     try:
-        return datetime.strptime(date[:8], "%Y%m%d").toordinal() * DAY + seconds
+        return datetime.strptime(date, "%Y%m%d").toordinal()
     except ValueError:
-        return seconds
+        return 0
 
 
 def first_moment(instances: Iterable[Instance]) -> float | None:

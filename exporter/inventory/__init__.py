@@ -2,7 +2,7 @@
 
 from .instance import Instance
 from .objects import materialise, pixel_digest, read_object
-from .scan import Inventory, scan
+from .run import Inventory, scan
 from .unreadable import Unreadable
 
 __all__ = ["Instance", "Inventory", "Unreadable", "materialise", "pixel_digest", "read_object", "scan"]

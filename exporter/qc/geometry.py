@@ -25,8 +25,8 @@ def missing_geometry(layout: Layout, _tolerance: float) -> Iterator[Evidence]:
         missing = sum(len(getattr(i, name)) != wanted for i in layout.instances)
         if missing:
             yield Evidence(f"{name} is missing in {missing} of {len(layout.instances)} images", name)
-    oriented = [i for i in layout.instances if len(i.ImageOrientationPatient) == 6]
-    if any(unit_normal(i) is None for i in oriented):
+    oriented = {i.ImageOrientationPatient: i for i in layout.instances if len(i.ImageOrientationPatient) == 6}
+    if any(unit_normal(i) is None for i in oriented.values()):
         yield Evidence("row and column direction are parallel or zero", "parallel")
     if any(len(i.PixelSpacing) == 2 and min(i.PixelSpacing) <= 0 for i in layout.instances):
         yield Evidence("pixel spacing is zero or negative", "spacing")

@@ -19,6 +19,7 @@ from ..trial import Clinical, Trial
 from .image import SCANS_COLUMNS, Image, manifest_bytes
 
 BIDS_VERSION = "1.11.1"
+ANNOTATIONS = "derivatives/annotations"
 
 README = """\
 {trial}
@@ -69,6 +70,21 @@ def write_description(root: Path, trial: Trial, source: str) -> None:
     write_if_changed(root / "README", README.format(trial=trial.trial, version=version("trialbids")).encode())
     write_if_changed(root / ".bidsignore", ("\n".join(name_rules().bidsignore) + "\n").encode())
     write_if_changed(root / "code" / "trialbids.json", json_bytes(_public_configuration(trial)))
+
+
+def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -> None:
+    """The derivative dataset's own description, where there are masks at all."""
+    if not any(True for _ in paths):
+        return
+    description = {
+        "Name": f"{name}: annotations",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "trialbids", "Version": version("trialbids")}],
+        "SourceDatasets": [{"Version": "the raw dataset that this lies in"}],
+        "DatasetLinks": {"raw": "../.."},
+    }
+    write_if_changed(root / ANNOTATIONS / "dataset_description.json", json_bytes(description))
 
 
 def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalRows, config: Clinical | None) -> None:

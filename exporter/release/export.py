@@ -12,7 +12,7 @@ from pathlib import Path
 from trialbids.mappings.fields import allow_list
 
 from ..annotations.clinical import join_clinical
-from ..annotations.masks import MaskRow, read_masks
+from ..annotations.table import MaskRow, read_masks
 from ..deidentify.pseudonyms import Pseudonyms
 from ..deidentify.times import first_moment
 from ..engine import Engine
@@ -27,11 +27,9 @@ from . import dataset
 from .commit import clear_leftovers, commit, withdraw
 from .image import Image
 from .job import Job, Outcome, run_job
-from .masks import FOLDER as ANNOTATIONS
-from .masks import stage_masks, write_annotations_description
 from .people import person
 from .private import write_private
-from .session import Fragment, Sessions, fingerprint, result_of, write_scans
+from .session import Fragment, Sessions, StagedMasks, fingerprint, result_of, write_scans
 from .summary import Run, Summary, measure_tree, summarise
 
 
@@ -137,7 +135,8 @@ class _Export:
     def _jobs(self, visit: Visit) -> list[Job]:
         start = first_moment(i for p in self.members[visit] for i in p.harmonised.stack.instances)
         staging = self.sessions.staging(visit.subject, visit.session)
-        return [Job(p, staging, self.trial.work, start, self.pseudonyms) for p in self.kept[visit]]
+        largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
+        return [Job(p, staging, self.trial.work, start, self.pseudonyms) for p in largest_first]
 
     def _stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment | None:
         """The session-level files of a session whose stacks are all done; None where the program failed on one."""
@@ -149,11 +148,17 @@ class _Export:
         images = tuple(sorted((o.image for o in outcomes if o.image is not None), key=lambda image: image.path))
         if images:
             write_scans(self.sessions.staging(visit.subject, visit.session), visit, images)
-        staged = stage_masks(
-            self.sessions.staged_masks(visit.subject, visit.session), self.kept[visit], images, self.masks
-        )
+        masks = self._stage_masks(visit, images)
         results = tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id))
-        return Fragment(visit.subject, visit.session, value, images, results, staged.paths, staged.faults)
+        return Fragment(visit.subject, visit.session, value, images, results, masks.paths, masks.faults)
+
+    def _stage_masks(self, visit: Visit, images: Sequence[Image]) -> StagedMasks:
+        if not self.masks:
+            return StagedMasks((), ())
+        from .masks import stage_masks  # nibabel, which nothing else in this process needs
+
+        folder = self.sessions.staged_masks(visit.subject, visit.session)
+        return stage_masks(folder, self.kept[visit], images, self.masks)
 
     def _gone(self) -> list[tuple[str, str]]:
         """Sessions of earlier runs of which nothing is to be kept any more.
@@ -171,16 +176,17 @@ class _Export:
         new = [f for f in fresh if (f.subject, f.session) not in self.known]
         stay = [f for key, f in self.known.items() if key not in gone]
         self._write_participants([*stay, *fresh])
-        write_annotations_description(root, self.trial.trial, (m for f in [*stay, *fresh] for m in f.masks))
+        dataset.write_annotations_description(root, self.trial.trial, (m for f in [*stay, *fresh] for m in f.masks))
         for f in fresh:
             self.sessions.forget(f.subject, f.session)
             self._replace(self.sessions.staging(f.subject, f.session), root, f.subject, f.session)
-            self._replace(self.sessions.staged_masks(f.subject, f.session), root / ANNOTATIONS, f.subject, f.session)
+            masks = self.sessions.staged_masks(f.subject, f.session)
+            self._replace(masks, root / dataset.ANNOTATIONS, f.subject, f.session)
             self.sessions.keep(f)
             self.known[f.subject, f.session] = f
         for subject, session in gone:
             withdraw(root / f"sub-{subject}" / f"ses-{session}")
-            withdraw(root / ANNOTATIONS / f"sub-{subject}" / f"ses-{session}")
+            withdraw(root / dataset.ANNOTATIONS / f"sub-{subject}" / f"ses-{session}")
             self.sessions.forget(subject, session)
             del self.known[subject, session]
         counts = {"added": len(new), "replaced": len(fresh) - len(new), "withdrawn": len(gone)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..inventory import Unreadable
 from ..plan.visits import Visit
-from ..qc import issue_id
+from ..qc.check import issue_id
 from ..tables import read_tsv, tsv_bytes, write_atomic
 
 ISSUE_COLUMNS = (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +10,14 @@ from nibabel.nifti1 import Nifti1Header
 
 from trialbids.mappings.names import stem
 
-from ..annotations.masks import Grid, Mask, MaskRefused, MaskRow, fit
+from ..annotations.masks import Grid, Mask, MaskRefused, fit
+from ..annotations.table import MaskRow
 from ..convert import Volume, encode
 from ..plan.build import Planned
 from ..tables import json_bytes
-from .dataset import BIDS_VERSION, write_if_changed
+from .dataset import ANNOTATIONS
 from .image import Image
-
-FOLDER = "derivatives/annotations"
-
-
-@dataclass(frozen=True, slots=True)
-class MaskFault:
-    """A mask that was not taken, with the check's code, the series it names and a sentence."""
-
-    check: str
-    series_uid: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class StagedMasks:
-    """Paths of the masks (below the root) and those that were refused."""
-
-    paths: tuple[str, ...]
-    faults: tuple[MaskFault, ...]
+from .session import MaskFault, StagedMasks
 
 
 def stage_masks(
@@ -93,7 +74,7 @@ def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
         "Sources": [f"bids:raw:{image.path}"],
     }
     target.with_name(f"{name}.json").write_bytes(json_bytes(content))
-    return f"{FOLDER}/{image.participant_id}/{image.session_id}/{image.datatype}/{name}.nii.gz"
+    return f"{ANNOTATIONS}/{image.participant_id}/{image.session_id}/{image.datatype}/{name}.nii.gz"
 
 
 def _as_volume(mask: Mask) -> Volume:
@@ -123,18 +104,3 @@ def _name(image: Image, row: MaskRow) -> str:
     parts = [part.partition("-") for part in file.split("_")[:-1]]
     entities = {name: label for name, _, label in parts}
     return stem({**entities, "label": row.label, "desc": row.reader}, "mask")
-
-
-def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -> None:
-    """The derivative dataset's own description, where there are masks at all."""
-    if not any(True for _ in paths):
-        return
-    description = {
-        "Name": f"{name}: annotations",
-        "BIDSVersion": BIDS_VERSION,
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "trialbids", "Version": version("trialbids")}],
-        "SourceDatasets": [{"Version": "the raw dataset that this lies in"}],
-        "DatasetLinks": {"raw": "../.."},
-    }
-    write_if_changed(root / FOLDER / "dataset_description.json", json_bytes(description))

@@ -58,7 +58,15 @@ def _issues(
     for fragment in fragments:
         for result in fragment.results:
             for f in result.findings:
-                yield Issue(f.check, "stack", f.severity, f.message, series.get(result.stack_id, ""), result.stack_id, f.evidence.key)
+                yield Issue(
+                    f.check,
+                    "stack",
+                    f.severity,
+                    f.message,
+                    series.get(result.stack_id, ""),
+                    result.stack_id,
+                    f.evidence.key,
+                )
             if result.verdict == "fail" and not any(f.severity == "error" for f in result.findings):
                 yield Issue("Q97", "stack", "error", result.message, series.get(result.stack_id, ""), result.stack_id)
         for fault in fragment.mask_faults:

@@ -12,11 +12,10 @@ from typing import Any
 
 from ..plan.build import Planned
 from ..plan.visits import Visit
-from ..qc import Evidence, Finding
+from ..qc.check import Evidence, Finding
 from ..tables import json_bytes, tsv_bytes, write_atomic
 from .image import SCANS_COLUMNS, Image
 from .job import Outcome
-from .masks import MaskFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,23 @@ class StackResult:
     message: str
     findings: tuple[Finding, ...]
     dropped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFault:
+    """A mask that was not taken, with the check's code, the series it names and a sentence."""
+
+    check: str
+    series_uid: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedMasks:
+    """Paths of the masks (below the root) and those that were refused."""
+
+    paths: tuple[str, ...]
+    faults: tuple[MaskFault, ...]
 
 
 @dataclass(frozen=True, slots=True)
