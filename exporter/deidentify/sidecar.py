@@ -115,7 +115,7 @@ def _derived(
     for entry in keys:
         value = converted.get(entry.key)
         if entry.words:
-            if value in entry.words:
+            if isinstance(value, str) and value in entry.words:
                 out[entry.key] = value
         elif _is_numeric(value):
             out[entry.key] = value
