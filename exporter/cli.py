@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EXIT_SESSIONS_FAILED = 3
 EXIT_INVALID = 4
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="trialbids",
@@ -202,30 +204,41 @@ def _engine(name: str, workers: int | None) -> Engine:
     return engine(name, workers)
 
 
+PLACE_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP})
+WHOLE = "what is in the tree is whole, the next run goes on from there"
+
+
 def main() -> None:
     """Run a command; an error is one sentence on the error stream, and the exit code says what kind it was."""
+    from .engine import quieten
+
+    quieten()
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
+    except SystemExit as end:  # typer turns Ctrl-C into this
+        if end.code == EXIT_INTERRUPTED:
+            typer.echo(f"trialbids: interrupted; {WHOLE}", err=True)
+        raise
     except TrialbidsError as error:
         _end(str(error), error.exit_code, error)
     except KeyboardInterrupt as error:
-        _end("interrupted; what is in the tree is whole, the next run goes on from there", 130, error)
+        _end(f"interrupted; {WHOLE}", EXIT_INTERRUPTED, error)
     except OSError as error:
-        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        _end(
-            f"{error.filename or 'the system'}: {what}; what is in the tree is whole, the next run goes on from there",
-            1,
-            error,
-        )
-    except Exception as error:  # noqa: BLE001 - the border of the program: a user sees one sentence, --debug shows the rest
-        _end(
-            f"an error of the program ({type(error).__name__}); run it again with --debug and report what it shows",
-            1,
-            error,
-        )
+        if error.errno in PLACE_ERRORS:
+            _end(f"{error.filename}: {error.strerror}; give a place that can be read or written", 2, error)
+        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or "a file could not be copied"
+        _end(f"{error.filename or 'the system'}: {what}; {WHOLE}", 1, error)
+    except Exception as error:  # noqa: BLE001 - the border of the program: a user sees one sentence, --debug the rest
+        name = type(error).__name__
+        _end(f"an error of the program ({name}); run it again with --debug and report what it shows", 1, error)
 
 
-def _end(sentence: str, code: int, error: BaseException) -> None:
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(sentence: str, code: int, error: BaseException) -> NoReturn:
     if "--debug" in sys.argv:
         raise error
     typer.echo(f"trialbids: {sentence}", err=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
-from multiprocessing import forkserver, get_context, set_forkserver_preload
+from multiprocessing import connection, forkserver, get_context, parent_process, resource_tracker, set_forkserver_preload
+from threading import Thread
 from typing import Protocol, Self, TypeVar
 
 T = TypeVar("T")
@@ -52,10 +55,13 @@ class Processes:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         set_forkserver_preload(list(PRELOAD))
+        # Ctrl-C reaches the whole process group, and only the parent decides what it means: the server and the
+        # workers that it forks inherit the blocked signal.
+        resource_tracker.ensure_running()  # first: starting it unblocks the signal again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()
-        self._pool = ProcessPoolExecutor(
-            self.workers, mp_context=get_context("forkserver"), initializer=_ignore_interrupt
-        )
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("forkserver"), initializer=_start_worker)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
         queue = iter(items)
@@ -80,9 +86,24 @@ class Processes:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches the whole process group; only the parent decides what it means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _start_worker() -> None:
+    """Keep quiet, and do not outlive the parent, however it ends."""
+    quieten()
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def quieten() -> None:
+    """Libraries warn of odd headers by printing their values; those are private."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("nibabel").setLevel(logging.CRITICAL + 1)
 
 
 def engine(name: str, workers: int | None = None) -> Engine:

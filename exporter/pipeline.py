@@ -43,7 +43,7 @@ def plan_trial(trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: P
         raise UsageError(str(error)) from error
     inventory = scan_trial(trial, engine, progress)
     progress.start("planning", None)
-    stacking = stack_instances(inventory.instances, pixel_digest)
+    stacking = stack_instances(inventory.instances, pixel_digest, inventory.broken_series)
     harmonised = harmonise(stacking.stacks, rules)
     path = trial.work / "names.tsv"
     ledger = Ledger.read(path)

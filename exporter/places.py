@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .deidentify.pseudonyms import Pseudonyms, load_or_make_key
+from .deidentify.pseudonyms import KEY_FILE, Pseudonyms, load_or_make_key
 from .errors import UsageError
 from .trial import Trial
 
 MARKER = ".trialbids"
+LOCK = ".lock"
 
 
 def check_places(trial: Trial) -> None:
@@ -37,10 +38,23 @@ def check_places(trial: Trial) -> None:
     for folder in (output, work):
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is a file; give a folder")
-    if output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file():
+    if work.is_dir() and any(work.iterdir()) and not any((work / name).is_file() for name in (LOCK, KEY_FILE)):
+        raise UsageError(f"{trial.work}: is not empty and is no work folder of trialbids; give another with --work")
+    if output.is_dir() and not _is_ours(output):
         raise UsageError(
             f"{trial.output}: is not empty and was not made by trialbids; give an empty folder or a new one"
         )
+
+
+def _is_ours(output: Path) -> bool:
+    """Is the folder empty but for our marker, or marked with a key?"""
+    marker = output / MARKER
+    if not any(path != marker for path in output.iterdir()):
+        return True
+    try:
+        return bool(_key_of(marker.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -55,7 +69,7 @@ def workplace(trial: Trial) -> Iterator[Pseudonyms]:
     """
     check_places(trial)
     make_private(trial.work)
-    with (trial.work / ".lock").open("w") as lock:
+    with (trial.work / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

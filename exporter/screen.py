@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .release.validate import Validation
     from .trial import Trial
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
+OUT = Console(highlight=False, markup=False)
+ERR = Console(stderr=True, highlight=False, markup=False)
 
 
 class OnScreen:
@@ -105,7 +105,7 @@ def show_summary(
         OUT.print_json(json.dumps(summary.to_json() | extra))
         return
     s = summary
-    OUT.print(f"\n[bold]{s.patients}[/] patients, {s.studies} studies, {s.series} series, {s.stacks} stacks")
+    OUT.print(f"\n{s.patients} patients, {s.studies} studies, {s.series} series, {s.stacks} stacks")
     aside = f"{s.instances_set_aside} instances set aside"
     OUT.print(f"kept {s.kept}, quarantined {s.quarantined}, excluded {s.excluded}; {aside}")
     if s.reasons:
@@ -119,6 +119,8 @@ def show_summary(
         tree = f"{run.tree.files:,} in {run.tree.folders:,} folders after ({run.tree.bytes / 1e6:,.1f} MB)"
         done = f"{run.sessions_written} written, {run.sessions_withdrawn} withdrawn, {run.sessions_failed} failed"
         OUT.print(f"files: {tree}, {s.images} images\nsessions: {done}")
+        if run.access_denied:
+            ERR.print("parts of the source could not be opened: sessions already in the tree were left as they were")
     for failure in failures:
         where = trial.work / "errors.log"
         ERR.print(f"sub-{failure.subject} ses-{failure.session}: {failure.message}; the details are in {where}")

@@ -6,11 +6,15 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Unicode's category Cc, and the separators of lines and paragraphs."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -27,14 +31,15 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def tsv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, str]], *, empty: str = "") -> bytes:
-    """A table as bytes; tabs and line ends inside a cell become spaces, missing cells become ``empty``."""
+    """A table as bytes; control characters and line ends inside a cell become spaces, missing cells ``empty``."""
     lines = ["\t".join(columns)]
-    lines += ["\t".join(_plain(row.get(c) or empty) for c in columns) for row in rows]
+    lines += ["\t".join(plain(row.get(c) or "") or empty for c in columns) for row in rows]
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
-def _plain(cell: str) -> str:
-    return " ".join(cell.split()) if any(c in cell for c in "\t\r\n\0\x0b\x0c\x85\u2028\u2029") else cell
+def plain(cell: str) -> str:
+    """The cell as it stands in a table: without control characters, which no reader of tables expects."""
+    return " ".join(CONTROL.sub(" ", cell).split()) if CONTROL.search(cell) else cell
 
 
 def read_tsv(path: Path) -> list[dict[str, str]]:
@@ -47,7 +52,7 @@ def read_tsv(path: Path) -> list[dict[str, str]]:
 def read_table(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV or TSV with a header, the separator (comma, semicolon, tab) told from the header line.
 
-    Raises ``UsageError`` where it cannot be read or a row has too many cells.
+    Raises ``UsageError`` where it cannot be read, a column stands twice or a row has too many cells.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -55,17 +60,33 @@ def read_table(path: Path) -> list[dict[str, str]]:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: this is not UTF-8 text; save it as CSV UTF-8") from error
-    head = text.partition("\n")[0]
-    separator = max("\t;,", key=head.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=separator)
-    rows = []
-    for number, row in enumerate(reader, start=2):
-        if None in row:
-            raise UsageError(f"{path}: line {number}: more cells than the header has columns")
-        rows.append({k.strip(): (v or "").strip() for k, v in row.items() if k is not None})
-    return rows
+    separator = max("\t;,", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    try:
+        columns = _columns(path, next(reader, []))
+        return [_row(path, reader.line_num, columns, cells) for cells in reader if cells]
+    except csv.Error as error:
+        line = f"line {reader.line_num}"
+        raise UsageError(f"{path}: {line}: this is no table: a quote is not closed, or a cell is too long") from error
+
+
+def _columns(path: Path, header: Sequence[str]) -> list[str]:
+    columns = [name.strip() for name in header]
+    if not any(columns):
+        raise UsageError(f"{path}: is empty; the first line must name the columns")
+    twice = next((name for name in columns if name and columns.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{path}: the column {twice} stands twice; rename or remove one")
+    return columns
+
+
+def _row(path: Path, line: int, columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    if len(cells) > len(columns):
+        raise UsageError(f"{path}: line {line}: more cells than the header has columns")
+    filled = [*cells, *[""] * (len(columns) - len(cells))]
+    return {name: cell.strip() for name, cell in zip(columns, filled, strict=True)}
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON as the tree holds it: indented, UTF-8, a line end."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    """JSON as the tree holds it: indented, UTF-8, a line end; half a surrogate pair stands as its escape."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

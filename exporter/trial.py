@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from trialbids.mappings.plain import NotPlain, PlainLoader, read_plain
 
 from .errors import UsageError
 from .inventory.instance import Instance
 
 KEEPABLE = ("localizer", "calibration")
+MOST_SENTENCES = 20
 
 
 def _legal_pattern(group: str, pattern: str) -> str:
     try:
         compiled = re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"is no regular expression ({error})") from error
     if group not in compiled.groupindex:
         raise ValueError(f"has no named group (?P<{group}>…)")
@@ -34,6 +46,17 @@ def _legal_tag(tag: str) -> str:
     return tag
 
 
+def _legal_path(path: Path) -> Path:
+    """The path with ``~`` resolved."""
+    if "\0" in str(path):
+        raise ValueError("holds a null character, which no path can")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no home folder for {path.parts[0]}") from error
+
+
+LegalPath = Annotated[Path, AfterValidator(_legal_path)]
 Tag = Annotated[str, BeforeValidator(lambda v: _legal_tag(str(v)))]
 
 
@@ -48,7 +71,7 @@ class Lookup(Model):
 
     tag: Tag | None = None
     path: str | None = None
-    table: Path | None = None
+    table: LegalPath | None = None
     by: Tag | None = None
     column: str | None = None
 
@@ -101,7 +124,7 @@ class Clinical(Model):
     describe the participant.
     """
 
-    table: Path
+    table: LegalPath
     subject: str
     visit: str | None = None
     columns: dict[str, Literal["number"] | list[str]]
@@ -129,21 +152,21 @@ class Clinical(Model):
 class Annotations(Model):
     """A table of masks: ``file``, ``series_uid`` (of the image it was drawn on), ``label``, ``reader``, ``method``."""
 
-    table: Path
+    table: LegalPath
 
 
 class Trial(Model):
     """``trial.yaml``, checked. Relative paths are relative to the file."""
 
     trial: str = Field(default="trial", pattern=r"^[0-9A-Za-z][0-9A-Za-z _-]*$", max_length=64)
-    sources: tuple[Path, ...] = Field(min_length=1)
-    output: Path
-    work: Path
+    sources: tuple[LegalPath, ...] = Field(min_length=1)
+    output: LegalPath
+    work: LegalPath
     subject: SubjectRule = SubjectRule()
     session: SessionRule = SessionRule()
     site: SiteRule = SiteRule()
     protocol: Literal["none"] = "none"
-    rules: tuple[Path, ...] = ()
+    rules: tuple[LegalPath, ...] = ()
     keep: tuple[Literal["localizer", "calibration"], ...] = ()
     clinical: Clinical | None = None
     annotations: Annotations | None = None
@@ -151,15 +174,21 @@ class Trial(Model):
     @model_validator(mode="before")
     @classmethod
     def _default_work(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("output") and not data.get("work"):
-            output = Path(str(data["output"]))
-            data = {**data, "work": output.with_name(output.name + ".work")}
+        if isinstance(data, dict) and isinstance(data.get("output"), str) and not data.get("work"):
+            work = _beside(Path(data["output"]))
+            data = {k: v for k, v in data.items() if k != "work"} | ({"work": work} if work else {})
         return data
 
 
+def _beside(output: Path) -> Path | None:
+    """The work folder of an output; None where the output has no name that it could take."""
+    return None if output.name in ("", "..") else output.with_name(output.name + ".work")
+
+
 def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        raise ValueError("a level reads as true or false in YAML: put it in quotes")
+    if value is None or isinstance(value, bool):
+        what = "nothing" if value is None else "true or false"
+        raise ValueError(f"a level reads as {what} in YAML: put it in quotes")
     return str(value)
 
 
@@ -168,34 +197,38 @@ def load_trial(path: Path) -> Trial:
 
     Raises ``UsageError`` with the line, the key and what was expected.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({_cause(error)}); give the path of a trial.yaml") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        raise UsageError(f"{path}:{line} this is no YAML: {getattr(error, 'problem', None) or error}") from error
-    twice = next(_repeated(node), None) if node else None
-    if twice is not None:
-        raise UsageError(f"{path}: line {twice.start_mark.line + 1}: {twice.value}: this key stands twice")
-    if not isinstance(data, dict) or node is None:
-        raise UsageError(f"{path}: expected keys and values, such as `sources: [dicom]`; found {type(data).__name__}")
+    node, data = _parse(path)
     try:
         trial = Trial.model_validate(data)
     except ValidationError as error:
-        raise UsageError(
-            "\n".join(_explain(path, node, e["loc"], e["msg"], e["type"]) for e in error.errors())
-        ) from error
+        raise UsageError("\n".join(_sentences(path, node, data, error))) from error
     trial = _absolute(trial, path.resolve().parent)
     for key, file in _files(trial):
         if not file.is_file():
             line = _line(node, tuple(key.split(".")))
             raise UsageError(f"{path}: line {line}: {key}: there is no file {file}")
     return trial
+
+
+def _parse(path: Path) -> tuple[yaml.Node, dict[Any, Any]]:
+    """The file as nodes, which know their lines, and as values."""
+    try:
+        text = read_plain(path)
+        node = yaml.compose(text, Loader=PlainLoader)
+        data = yaml.load(text, Loader=PlainLoader)  # a subclass of SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({_cause(error)}); give the path of a trial.yaml") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark else ""
+        what = "" if isinstance(error, NotPlain) else " this is no YAML:"
+        raise UsageError(f"{path}:{line}{what} {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(data, dict) or node is None:
+        raise UsageError(f"{path}: expected keys and values, such as `sources: [dicom]`; found {type(data).__name__}")
+    twice = next(_repeated(node), None)
+    if twice is not None:
+        raise UsageError(f"{path}: line {twice.start_mark.line + 1}: {twice.value}: this key stands twice")
+    return node, data
 
 
 def _cause(error: Exception) -> str:
@@ -214,6 +247,16 @@ def _repeated(node: yaml.Node) -> Iterator[yaml.Node]:
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _repeated(item)
+
+
+def _sentences(path: Path, node: yaml.Node, data: Mapping[Any, Any], error: ValidationError) -> list[str]:
+    """One sentence an error; that no work folder can stand beside a wrong output is not one of its own."""
+    errors = error.errors()
+    if not data.get("work") and any(e["loc"] == ("output",) for e in errors):
+        errors = [e for e in errors if e["loc"] != ("work",)]
+    sentences = [_explain(path, node, e["loc"], e["msg"], e["type"]) for e in errors[:MOST_SENTENCES]]
+    more = len(errors) - MOST_SENTENCES
+    return [*sentences, f"{path}: and {more} more"] if more > 0 else sentences
 
 
 def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind: str) -> str:
@@ -256,7 +299,7 @@ def _absolute(trial: Trial, base: Path) -> Trial:
     """All paths of the trial made absolute, from the folder of its file."""
 
     def at(path: Path) -> Path:
-        return base / path.expanduser()
+        return base / path
 
     def look(rule: Any) -> Any:
         return rule.model_copy(update={"table": at(rule.table)}) if getattr(rule, "table", None) else rule
@@ -283,10 +326,13 @@ def _files(trial: Trial) -> list[tuple[str, Path]]:
 
 
 def trial_for(source: Path, output: Path, work: Path | None = None) -> Trial:
-    """The configuration of ``trialbids export SRC DST``: everything at its default."""
-    output = output.absolute()
-    return Trial(
-        sources=(source.absolute(),),
-        output=output,
-        work=work.absolute() if work else output.with_name(output.name + ".work"),
-    )
+    """The configuration of ``trialbids export SRC DST``: everything at its default.
+
+    Raises ``UsageError`` where the output has no name for a work folder beside it.
+    """
+    beside = work or _beside(output.absolute())
+    if beside is None:
+        raise UsageError(
+            f"{output}: cannot be the output, it has no name of its own; give a new folder, such as ./bids"
+        )
+    return Trial(sources=(source.absolute(),), output=output.absolute(), work=beside.absolute())

@@ -12,6 +12,9 @@ from bidsschematools.schema import load_schema
 
 from .text import read_yaml
 
+LARGEST_NUMBER = 99_999
+"""No field of the list needs more, and a date or a telephone number is larger."""
+
 ACTIONS = (
     "hash",
     "label",
@@ -85,10 +88,11 @@ def allow_list() -> AllowList:
 
 
 def legal_number(key: str, value: float) -> bool:
-    """Does the BIDS schema take this number for a sidecar key? A key that the schema does not know takes any."""
+    """May this number leave? Within what no identifier or date fits into, and within what the BIDS schema takes."""
     spec = load_schema().objects.metadata.get(key, {})
     return (
-        value > spec.get("exclusiveMinimum", -math.inf)
+        0 <= value <= LARGEST_NUMBER
+        and value > spec.get("exclusiveMinimum", -math.inf)
         and value >= spec.get("minimum", -math.inf)
         and value <= spec.get("maximum", math.inf)
         and value < spec.get("exclusiveMaximum", math.inf)

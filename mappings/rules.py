@@ -12,7 +12,7 @@ import yaml
 
 from .bodyparts import body_part_entries, body_parts
 from .conditions import RECORD, Condition, Place, RuleError, read_condition, read_names
-from .text import FastSafeLoader
+from .plain import NotPlain, PlainLoader, read_plain
 from .vocabulary import vocabulary
 
 FOLDER = Path(__file__).parent / "rules"
@@ -98,7 +98,7 @@ def add(rules: dict[str, Rule], rule: Rule, file: str) -> None:
     rules[rule.id] = rule
 
 
-class LineLoader(FastSafeLoader):
+class LineLoader(PlainLoader):
     """A safe YAML loader that remembers the line of every mapping."""
 
 
@@ -114,9 +114,13 @@ LineLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mappi
 def read_rules(path: Path, theme: str, weight: float | None) -> list[Rule]:
     """The rules of one file, a YAML list of mappings, checked."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=LineLoader)  # a subclass of SafeLoader
+        data = yaml.load(read_plain(path), Loader=LineLoader)  # a subclass of SafeLoader
     except OSError as error:
         raise RuleError(f"{path.name}: the rule file cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise RuleError(f"{path.name}: the rule file is not UTF-8 text") from error
+    except NotPlain as error:
+        raise RuleError(f"{path.name}: {' '.join(str(error).split())}") from error
     except yaml.YAMLError as error:
         raise RuleError(f"{path.name}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
@@ -139,6 +143,9 @@ def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float 
     number = given.get("weight", weight)
     if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
         raise place.error("'weight' must be a number above 0")
+    examples = given.get("examples") or []
+    if not isinstance(examples, list):
+        raise place.error("'examples' is a list of texts")
     return Rule(
         id=str(given["id"]),
         theme=theme,
@@ -147,7 +154,7 @@ def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float 
         votes=read_votes(given["votes"], place),
         condition=read_condition(given["when"], place),
         reads=tuple(dict.fromkeys(read_names(given["when"]))),
-        examples=tuple(str(e) for e in given.get("examples", ())),
+        examples=tuple(str(e) for e in examples),
     )
 
 

@@ -72,5 +72,57 @@ def test_readers_leave_as_codes_that_stay(tmp_path: Path) -> None:
 def test_an_illegal_line_is_named(tmp_path: Path, line: str, words: str) -> None:
     table = tmp_path / "a.csv"
     table.write_text(HEAD + line + "\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=words) as refused:
         read_masks(table, tmp_path / "readers.tsv")
+    assert "le/sion" not in str(refused.value) and "by eye" not in str(refused.value), "a cell may hold a name"
+
+
+def refused(row: MaskRow) -> MaskRefused:
+    with pytest.raises(MaskRefused) as caught:
+        fit(row, GRID)
+    return caught.value
+
+
+def test_a_stream_that_breaks_is_refused(tmp_path: Path) -> None:
+    row = mask(tmp_path, np.random.default_rng(1).integers(0, 2, (6, 5, 4)).astype(np.float64))
+    whole = row.file.read_bytes()
+    for place in range(10, len(whole), 7):
+        row.file.write_bytes(whole[:place] + b"\xff\xff\xff" + whole[place + 3 :])
+        try:
+            fit(row, GRID)
+        except MaskRefused as refusal:
+            assert "line 2" in str(refusal)
+
+
+def test_a_compressed_block_of_no_known_kind_is_refused(tmp_path: Path) -> None:
+    row = mask(tmp_path)
+    row.file.write_bytes(row.file.read_bytes()[:10] + b"\xff" * 400)
+    assert refused(row).check == "F03"
+
+
+def test_a_header_that_promises_terabytes_is_refused_unread(tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((32767, 32767, 32767))
+    header.set_sform(AFFINE, code=1)
+    path = tmp_path / "mask.nii"
+    path.write_bytes(header.binaryblock[:344] + b"n+1\0" + bytes(4))
+    assert refused(MaskRow(2, path, "1.2", "lesion", "R1", "manual")).check == "A01"
+
+
+@pytest.mark.parametrize(
+    "kind", [np.complex64, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])], ids=["complex", "colours"]
+)
+def test_voxels_that_cannot_say_inside_or_outside_are_refused(tmp_path: Path, kind: np.dtype) -> None:
+    refusal = refused(mask(tmp_path, np.ones((6, 5, 4), kind)))
+    assert refusal.check == "F03" and "uint8" in str(refusal)
+
+
+@pytest.mark.parametrize("make", [nibabel.Nifti2Image, nibabel.Nifti1Pair])
+def test_every_kind_of_nifti_is_read(tmp_path: Path, make: type[nibabel.Nifti1Pair]) -> None:
+    path = tmp_path / ("mask.img" if make is nibabel.Nifti1Pair else "mask.nii")
+    nibabel.save(make(np.ones((6, 5, 4), np.float32), AFFINE), path)
+    assert fit(MaskRow(2, path, "1.2", "lesion", "R1", "manual"), GRID).voxels.sum() == 120
+
+
+def test_the_state_of_a_mask_whose_name_no_file_can_have_is_absent(tmp_path: Path) -> None:
+    assert "absent" in MaskRow(2, tmp_path / "a\0b", "1.2", "lesion", "R1", "manual").state

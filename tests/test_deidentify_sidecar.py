@@ -71,7 +71,24 @@ def test_a_listed_key_takes_numbers_and_its_words_only(value: Any) -> None:
 
 @pytest.mark.parametrize("keyword", [f.keyword for f in allow_list().fields if f.action == "pattern"])
 @pytest.mark.parametrize(
-    "name", ["LI WU", "seLIWU", "KIM", "Siemens Anna", "HEAD KIM", "tse_Anna", "T1LI", "Skyra Kim"]
+    "name",
+    [
+        "LI WU",
+        "seLIWU",
+        "fischer_anna_19700101",
+        "meierAnna",
+        "Lee_Kim_123-456-789",
+        "123-456-789",
+        "12.03.70",
+        "GEMINI TF Anna Meier",
+        "HEAD 12-34-56",
+        "KIM",
+        "Siemens Anna",
+        "HEAD KIM",
+        "tse_Anna",
+        "T1LI",
+        "Skyra Kim",
+    ],
 )
 def test_no_vendor_pattern_is_wide_enough_for_a_name(keyword: str, name: str) -> None:
     field = next(f for f in allow_list().fields if f.keyword == keyword)

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
+import pydicom
 import pytest
 from conftest import Exported
 from test_export_tree import contents, images, rows
@@ -17,9 +19,10 @@ from test_export_tree import contents, images, rows
 from trialbids.exporter import places
 from trialbids.exporter.cli import run_export
 from trialbids.exporter.engine import Serial
-from trialbids.exporter.release import commit as committing
-from trialbids.exporter.release import export as exporting
+from trialbids.exporter.inventory import reading
+from trialbids.exporter.release import make
 from trialbids.exporter.release.validate import validate
+from trialbids.exporter.trial import Trial, load_trial
 
 PROGRAM = Path(sys.executable).with_name("trialbids")
 
@@ -36,9 +39,8 @@ def source(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("source")
     plan = rows(exported.trial.work / "plan.tsv")
     subject = plan[0]["subject"]
-    wanted = {u for r in plan if r["subject"] == subject and r["sequence"] in ("T2w", "ADC") for u in r["series_uid"].split(";")}
-    import pyarrow.parquet as pq
-
+    few = [r for r in plan if r["subject"] == subject and r["sequence"] in ("T2w", "ADC")]
+    wanted = {uid for r in few for uid in r["series_uid"].split(";")}
     for n, i in enumerate(pq.read_table(exported.trial.work / "inventory" / "instances.parquet").to_pylist()):
         if i["SeriesInstanceUID"] in wanted and not i["member"]:
             shutil.copy(i["path"], folder / f"{n:05d}")
@@ -46,16 +48,23 @@ def source(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_what_cannot_be_used_is_refused_in_one_sentence_before_anything_is_touched(source: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_refused_before_anything_is_touched(source: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "thesis.doc").write_text("mine")
+    empty_marker = tmp_path / "marked"
+    empty_marker.mkdir()
+    (empty_marker / ".trialbids").touch()
+    (empty_marker / "thesis.doc").write_text("mine")
     a_file = tmp_path / "file"
     a_file.write_text("x")
     cases: list[tuple[tuple[object, ...], str]] = [
         ((tmp_path / "none", tmp_path / "out"), "no such source"),
         ((source, full), "not made by trialbids"),
+        ((source, empty_marker), "not made by trialbids"),
+        ((source, tmp_path / "out", "--work", full), "no work folder of trialbids"),
         ((source, a_file), "is a file"),
+        ((source, "/proc/none/out"), "proc"),
         ((source, tmp_path / "out", "--work", tmp_path / "out" / "work"), "may not lie inside the output"),
         ((source, source / "out"), "lie inside each other"),
         ((source, tmp_path / "out", "--engine", "cloud"), "processes or serial"),
@@ -122,48 +131,135 @@ def test_ctrl_c_ends_with_130_and_one_sentence(source: Path, tmp_path: Path) -> 
     assert trialbids("export", source, tmp_path / "out").returncode == 0
 
 
-@pytest.mark.parametrize("moment", range(6))
-def test_a_death_between_any_two_renames_leaves_a_valid_tree(
-    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
-) -> None:
-    """Every rename of a commit, in turn, is the last thing that a run does; then the tree is validated."""
-    from trialbids.exporter.trial import load_trial
+class Died(BaseException):
+    """The end of a run at a chosen step."""
 
+
+def die_at(monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
+    """Let the run end before the step-th change of a folder or file; returns the steps taken."""
+    taken: list[str] = []
+
+    def counted(name: str):
+        whole = getattr(Path, name)
+
+        def change(self: Path, *arguments: object, **options: object) -> object:
+            if "/bids" in str(self) or any("/bids" in str(a) for a in arguments):
+                if len(taken) == step:
+                    raise Died
+                taken.append(f"{name} {self.name}")
+            return whole(self, *arguments, **options)
+
+        return change
+
+    for name in ("rename", "replace", "unlink", "mkdir"):
+        monkeypatch.setattr(Path, name, counted(name))
+    return taken
+
+
+def run_to_its_death(trial: Trial, monkeypatch: pytest.MonkeyPatch, step: int) -> bool:
+    """Whether the run died before it was through."""
+    with monkeypatch.context() as patch:
+        die_at(patch, step)
+        try:
+            run_export(trial, Serial(), json=True)
+        except Died:
+            return True
+    return False
+
+
+@pytest.fixture
+def own(exported: Exported, tmp_path: Path) -> Trial:
+    """A copy of the exported trial that a test may change."""
     folder = tmp_path / "trial"
     shutil.copytree(exported.made.configuration.parent, folder, symlinks=True)
     trial = load_trial(folder / exported.made.configuration.name)
-    shutil.rmtree(trial.work / "sessions")
-    if moment % 2:
-        shutil.rmtree(trial.output)
-    left = moment
-    rename = Path.rename
-
-    def until_death(self: Path, target: Path) -> Path:
-        nonlocal left
-        if left == 0:
-            raise KeyboardInterrupt
-        left -= 1
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", until_death)
-    with pytest.raises(KeyboardInterrupt):
-        run_export(trial, Serial(), json=True)
-    monkeypatch.undo()
-    assert validate(trial.output).problems == ()
     assert run_export(trial, Serial(), json=True) == 0
-    assert set(contents(trial.output)) == set(contents(exported.trial.output))
-    assert not list(trial.output.rglob(f"{committing.INCOMING}*"))
+    return trial
+
+
+def test_a_death_at_any_step_of_an_update_leaves_a_valid_tree(own: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One patient leaves, another changes: the run ends before each change of the tree in turn, then goes on."""
+    plan = rows(own.work / "plan.tsv")
+    subjects = sorted({r["subject"] for r in plan})
+    of_subject = {uid: r["subject"] for r in plan for uid in r["series_uid"].split(";")}
+    for i in pq.read_table(own.work / "inventory" / "instances.parquet").to_pylist():
+        path = Path(i["path"])
+        if of_subject.get(i["SeriesInstanceUID"]) == subjects[0]:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            os.utime(path)
+    deaths = 0
+    while run_to_its_death(own, monkeypatch, deaths):
+        assert validate(own.output).problems == (), f"after step {deaths}"
+        deaths += 1
+    assert deaths > 5
+    assert {p.name for p in own.output.glob("sub-*")} == {f"sub-{s}" for s in subjects[1:]}
+    assert validate(own.output).problems == ()
+    assert not [p for p in own.output.rglob(".*") if p.name != ".bidsignore" and p.name != ".trialbids"]
+
+
+def test_a_first_export_that_dies_between_two_renames_is_valid_and_completed(
+    own: Trial, exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(own.output)
+    shutil.rmtree(own.work / "sessions")
+    for step in (7, 12, 15):
+        run_to_its_death(own, monkeypatch, step)
+        if (own.output / "dataset_description.json").exists():
+            assert validate(own.output).problems == ()
+    assert run_export(own, Serial(), json=True) == 0
+    ours, whole = contents(own.output), contents(exported.trial.output)
+    assert {k: v for k, v in ours.items() if k != "CHANGES"} == {k: v for k, v in whole.items() if k != "CHANGES"}
+
+
+def test_what_cannot_be_opened_takes_nothing_out_of_the_tree(own: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(own.output)
+    instances = pq.read_table(own.work / "inventory" / "instances.parquet").to_pylist()
+    closed = {i["path"] for i in instances if i["PatientID"] == instances[0]["PatientID"]}
+    opened = reading.FileSource
+
+    def refused(path: str) -> object:
+        if str(path) in closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path)
+
+    for path in closed:
+        os.utime(path)
+    monkeypatch.setattr(reading, "FileSource", refused)
+    assert run_export(own, Serial(), json=True) == 0
+    after = contents(own.output)
+    assert {k for k in before if k.endswith((".nii.gz", ".tsv"))} <= set(after)
+    assert all(after[k] == v for k, v in before.items() if not k.startswith("curation/"))
+
+
+def test_a_source_of_other_patients_is_refused(own: Trial, source: Path, tmp_path: Path) -> None:
+    before = contents(own.output)
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    for path in source.iterdir():
+        data = pydicom.dcmread(path)
+        data.PatientID = "SOMEBODY-ELSE"
+        data.save_as(stranger / path.name)
+    done = trialbids("export", stranger, own.output, "--work", own.work, "--engine", "serial")
+    assert done.returncode == 2 and "none of which is in this source" in " ".join(done.stderr.split())
+    assert contents(own.output) == before
+
+
+def test_a_series_with_a_cut_file_is_not_released_without_it(source: Path, tmp_path: Path) -> None:
+    shutil.copytree(source, tmp_path / "in")
+    last = max((tmp_path / "in").iterdir(), key=lambda p: pydicom.dcmread(p, stop_before_pixels=True).InstanceNumber)
+    uid = pydicom.dcmread(last, stop_before_pixels=True).SeriesInstanceUID
+    last.write_bytes(last.read_bytes()[:-100])
+    assert trialbids("export", tmp_path / "in", tmp_path / "out", "--engine", "serial").returncode == 0
+    of_series = [r for r in rows(tmp_path / "out.work" / "plan.tsv") if r["series_uid"] == uid]
+    assert {r["reason"] for r in of_series} == {"series-incomplete"}
+    assert any(r["series_uid"] == uid and r["check"] == "F02" for r in rows(tmp_path / "out.work" / "issues.tsv"))
 
 
 def test_a_fault_of_the_program_fails_its_session_and_no_other(
-    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own: Trial, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from trialbids.exporter.release import make
-    from trialbids.exporter.trial import load_trial
-
-    folder = tmp_path / "trial"
-    shutil.copytree(exported.made.configuration.parent, folder, symlinks=True)
-    trial = load_trial(folder / exported.made.configuration.name)
+    trial = own
     shutil.rmtree(trial.output)
     shutil.rmtree(trial.work / "sessions")
     subjects = sorted({r["subject"] for r in rows(trial.work / "plan.tsv")})
@@ -189,4 +285,4 @@ def test_the_work_folder_is_private(exported: Exported) -> None:
 
 def test_nothing_is_left_in_scratch_or_staging(exported: Exported) -> None:
     assert not [p for p in (exported.trial.work / "staging").rglob("*") if p.is_file()]
-    assert images(exported.trial.output) and exporting
+    assert images(exported.trial.output)

@@ -60,7 +60,7 @@ def test_everything_is_an_instance_or_is_listed(tmp_path: Path, source: Path) ->
         ("empty", "", "empty"),
         ("upload", "../out", "refused-archive-member"),
     ]
-    assert (found.n_files, found.n_reused, found.n_folders, found.folders_unreadable) == (5, 0, 3, False)
+    assert (found.n_files, found.n_reused, found.n_folders, found.access_denied) == (5, 0, 3, False)
     assert found.n_bytes == sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
 
 
@@ -209,7 +209,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, source: Path, m
 
     monkeypatch.setattr(os, "scandir", refuse)
     found = run(tmp_path, source)
-    assert found.folders_unreadable
+    assert found.access_denied
     assert len(found.instances) == 2
 
 

@@ -114,3 +114,23 @@ def test_every_body_part_of_the_vocabulary_is_listed() -> None:
     assert set(parts) == set(vocabulary()["bodypart"].values) - {"unknown"}
     assert all(p.within in parts for p in parts.values() if p.within)
     assert (parts["prostate"].code, parts["pelvis"].meaning) == ("41216001", "Pelvis")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00\x01", "not UTF-8"),
+        (b"\x00\x01", "not valid YAML"),
+        (b"- {id: 2020-13-45}", "a timestamp but is none"),
+        (b"- {id: !!int foo}", "tags are not used"),
+        (b"- &a [*a]", "anchors and aliases"),
+        (b"[" * 3000, "nested more than"),
+        (b"- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}, examples: 3}", "'examples' is a list"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_rules_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_bytes(content)
+    with pytest.raises(RuleError, match=r"^site\.yaml") as caught:
+        load_rules([path])
+    assert said in str(caught.value)

@@ -63,6 +63,16 @@ def test_one_institution_written_in_two_ways_is_one(tmp_path: Path) -> None:
     assert found.of(rows[0]).subject == found.of(rows[1]).subject
 
 
+def test_a_series_that_does_not_name_the_institution_stays_with_its_study(tmp_path: Path) -> None:
+    rows = [one(1, study="1.1", InstitutionName="North"), one(2, study="1.1"), one(3, study="1.2")]
+    assert len({s for s, _ in labels(rows, visits(rows, tmp_path))}) == 1
+
+
+def test_one_id_at_two_institutions_is_said(tmp_path: Path) -> None:
+    rows = [one(PatientID="001", InstitutionName="North"), one(2, PatientID="001", InstitutionName="South")]
+    assert any("several institutions" in n.message for n in visits(rows, tmp_path).notices)
+
+
 def test_without_an_id_the_study_is_the_subject_and_a_notice_says_so(tmp_path: Path) -> None:
     rows = [one(PatientID="", study="1.1"), one(2, PatientID="", study="1.2")]
     found = visits(rows, tmp_path)
@@ -79,6 +89,8 @@ def test_without_an_id_the_study_is_the_subject_and_a_notice_says_so(tmp_path: P
          {"PatientName": "LEY, ADA", "PatientBirthDate": "19500110"}, False),
         ({"PatientName": "Ada^Ley", "PatientBirthDate": "19500101", "PatientSex": "F"},
          {"PatientName": "Ruth^Moor", "PatientBirthDate": "19500101", "PatientSex": "F"}, False),
+        ({"PatientName": "Ley^Ada", "PatientBirthDate": "19700101", "PatientSex": "F"},
+         {"PatientName": "Ley^Karl", "PatientBirthDate": "19500101", "PatientSex": "M"}, True),
         ({"PatientBirthDate": "19500101"}, {"PatientBirthDate": "19820202"}, True),
         ({"PatientSex": "F"}, {"PatientSex": "M"}, True),
         ({"PatientName": "Ada^Ley"}, {"PatientName": "Zoe^Brook"}, True),
@@ -129,11 +141,19 @@ def test_a_wrong_table_is_named(tmp_path: Path, table: str, words: str) -> None:
         visits([one(PatientID="A")], tmp_path, subject=rule)
 
 
-def test_a_session_named_by_a_tag_keeps_the_trials_word_unless_it_is_a_date(tmp_path: Path) -> None:
-    rows = [one(n, ClinicalTrialTimePointID=w) for n, w in enumerate(("V-1", "2020-05-01"), 1)]
-    found = visits(rows, tmp_path, session={"tag": "ClinicalTrialTimePointID"})
-    assert found.of(rows[0]).session == "V1"
-    assert "2020" not in found.of(rows[1]).session
+@pytest.mark.parametrize("word", ["V-1", "baseline", "Month 12", "FU3", "week_06"])
+def test_a_session_named_by_a_tag_keeps_a_word_for_visits(tmp_path: Path, word: str) -> None:
+    row = one(ClinicalTrialTimePointID=word)
+    found = visits([row], tmp_path, session={"tag": "ClinicalTrialTimePointID"})
+    assert found.of(row).session == "".join(c for c in word if c.isalnum())
+
+
+@pytest.mark.parametrize("word", ["2020-05-01", "Anna Meier", "AnnaMeier12Jan1970", "12051970"])
+def test_any_other_word_of_a_tag_leaves_as_a_keyed_label(tmp_path: Path, word: str) -> None:
+    row = one(ClinicalTrialTimePointID=word)
+    found = visits([row], tmp_path, session={"tag": "ClinicalTrialTimePointID"})
+    assert not {"2020", "Anna", "Meier", "1970"} & {found.of(row).session[n : n + 4] for n in range(8)}
+    assert len(found.of(row).session) == 6
 
 
 def test_a_site_is_a_label_that_does_not_name_the_institution(tmp_path: Path) -> None:

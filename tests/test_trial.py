@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_no_file_gives_the_same_defaults(tmp_path: Path) -> None:
         ("trial: pelvis\noutput: bids\n", 1, ("sources", "is missing")),
         ("trial: [\n", 2, ("no YAML",)),
         (GOOD + "trial: again\n", 4, ("trial", "stands twice")),
+        ("sources: [d]\noutput: b\ntrial: 2020-13-45\n", 3, ("a timestamp but is none", "quotes")),
+        (GOOD + "site: {value: 0x_}\n", 4, ("a int but is none",)),
+        (GOOD + "site: {value: !!int foo}\n", 4, ("tags are not used",)),
+        (GOOD + "keep: &a [*a]\n", 4, ("anchors and aliases are not used here",)),
+        (GOOD + "keep: " + "[" * 3000 + "]" * 3000 + "\n", 4, ("nested more than",)),
+        (GOOD + "keep: " + "[" * 100_000 + "\n", 4, ("nested more than",)),
+        (GOOD + "site: {value: 1" + ":1" * 100_000 + "}\n", 4, ("longer than",)),
+        ("sources: [d]\noutput: ~nosuchuser/x\n", 2, ("output", "~nosuchuser")),
+        ('sources: [d]\noutput: "a\\0b"\n', 2, ("output", "null character")),
+        ("output: b\nsources: [~nosuchuser/x]\n", 2, ("sources.0", "~nosuchuser")),
+        ("sources: [d]\noutput: /\n", 1, ("work", "is missing")),
+        (GOOD + "clinical:\n  table: a.csv\n  subject: id\n  columns: {sex: [null]}\n", 7, ("quotes",)),
+        (GOOD + "subject: {path: '(?P<subject>a{99999999999})'}\n", 4, ("no regular expression",)),
     ],
 )
 def test_a_wrong_line_is_named_with_its_key_and_what_was_expected(
@@ -73,3 +87,32 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: byt
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         load_trial(tmp_path / "none.yaml")
+
+
+BOMB = "".join(f"x{n + 1}: &x{n + 1} [{', '.join([f'*x{n}'] * 9)}]\n" for n in range(9))
+
+
+@pytest.mark.parametrize("text", ["x0: &x0 [a]\n" + BOMB + GOOD, "# " + "a" * 20_000_000 + "\n" + GOOD])
+def test_a_file_made_to_be_slow_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    started = time.perf_counter()
+    with pytest.raises(UsageError):
+        load_trial(path)
+    assert time.perf_counter() - started < 2
+
+
+def test_a_thousand_wrong_keys_are_not_a_thousand_sentences(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="and 980 more") as refused:
+        load_trial(write(tmp_path, GOOD + "".join(f"k{n}: 1\n" for n in range(1000))))
+    assert len(str(refused.value).splitlines()) == 21
+
+
+def test_one_wrong_output_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        load_trial(write(tmp_path, "sources: [d]\noutput: ~nosuchuser/x\n"))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_an_output_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name of its own"):
+        trial_for(tmp_path, Path("/"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -12,6 +14,12 @@ from ..tables import read_table
 from ..trial import Clinical
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+THOUSANDS_OR_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+OLDEST = 89
+"""Years: nobody leaves as older than this (45 CFR 164.514(b)(2)(i)(C))."""
+
+PER_YEAR = {"months": 12, "month": 12, "weeks": 52, "week": 52, "days": 365, "day": 365}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +54,26 @@ def join_clinical(config: Clinical | None, visits: Sequence[Visit]) -> ClinicalR
     for name in needed:
         if rows and name not in rows[0]:
             raise UsageError(f"{config.table}: has no column {name}; its columns are {', '.join(rows[0])}")
-    by_id: dict[str, list[Visit]] = {}
+    by_id: dict[str, list[Visit]] = defaultdict(list)
     for v in visits:
-        by_id.setdefault(v.subject_key.partition("\0")[2], []).append(v)
+        by_id[v.subject_key.partition("\0")[2]].append(v)
     unmatched: list[str] = []
     refused: list[str] = []
     found: dict[Visit, dict[str, str]] = {}
     for number, row in enumerate(rows, start=2):
-        subject = row[config.subject]
-        candidates = by_id.get(subject, [])
+        candidates = by_id.get(row[config.subject], [])
         if len({v.subject for v in candidates}) > 1:
             raise UsageError(
                 f"{config.table}: line {number}: this id is used at several sites; give the sites in trial.yaml"
             )
         matched = [v for v in candidates if config.visit is None or _is_visit(row[config.visit], v, candidates)]
         if not matched:
-            what = "no images of this visit" if candidates else "no images of this subject"
+            what = "no images of this visit" if candidates else _unknown(row[config.subject], by_id)
             unmatched.append(f"{config.table.name} line {number}: {what}")
             continue
         values = {
-            name: _value(row[name], kind, f"line {number}: {name}", refused) for name, kind in config.columns.items()
+            name: _value(row[name], kind, name, f"line {number}: {name}", refused)
+            for name, kind in config.columns.items()
         }
         for v in matched:
             if found.setdefault(v, values) is not values:
@@ -74,30 +82,50 @@ def join_clinical(config: Clinical | None, visits: Sequence[Visit]) -> ClinicalR
     return _split(tuple(config.columns), found, tuple(unmatched), tuple(refused))
 
 
+def _unknown(subject: str, known: Iterable[str]) -> str:
+    """Why an id has no images. An id is never matched by its value as a number: 007 and 7 may be two people."""
+    bare = subject.lstrip("0")
+    if bare and sum(other.lstrip("0") == bare for other in known) == 1:
+        return "no images of this subject, but of one whose id differs in leading zeros: they may be lost in the table"
+    return "no images of this subject"
+
+
 def _is_visit(cell: str, visit: Visit, all_of_subject: list[Visit]) -> bool:
     if cell.casefold() in (visit.session.casefold(), f"ses-{visit.session}".casefold()):
         return True
     order = sorted(all_of_subject, key=lambda v: (v.date, v.session))
-    return cell.isdigit() and int(cell) == order.index(visit) + 1
+    return cell.lstrip("0") == str(order.index(visit) + 1)
 
 
-def _value(cell: str, kind: str | list[str], where: str, refused: list[str]) -> str:
-    """A cell as it leaves: a number, or one of the levels; anything else is refused and becomes n/a."""
-    if cell.casefold() in MISSING:
-        return "n/a"
+def _value(cell: str, kind: str | list[str], name: str, where: str, refused: list[str]) -> str:
+    """A cell as it leaves: one of the levels, or a number; anything else is refused and becomes n/a."""
     if isinstance(kind, list):
         if cell in kind:
             return cell
-        refused.append(f"{where}: not one of the levels {', '.join(kind)}")
+        if cell.casefold() not in MISSING:
+            refused.append(f"{where}: not one of the levels {', '.join(kind)}")
         return "n/a"
-    try:
-        number = float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
-    except ValueError:
-        number = math.nan
+    if cell.casefold() in MISSING:
+        return "n/a"
+    if THOUSANDS_OR_DECIMALS.fullmatch(cell):
+        refused.append(f"{where}: the comma may stand for thousands or for decimals; write 1234 or 1.234")
+        return "n/a"
+    number = float(cell.replace(",", ".")) if NUMBER.fullmatch(cell) else math.nan
     if not math.isfinite(number):
         refused.append(f"{where}: not a number")
         return "n/a"
-    return f"{number:.10g}"
+    return f"{min(number, oldest(name)):.10g}"
+
+
+def oldest(column: str) -> float:
+    """The highest value that a number column may hold: an age that stands for 89 years, else infinity.
+
+    A column is an age where ``age`` is a word of its name: ``age``, ``AGE``, ``age_years``, ``AgeAtVisit``.
+    """
+    words = {word.casefold() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", column)}
+    if "age" not in words:
+        return math.inf
+    return OLDEST * next((PER_YEAR[word] for word in words if word in PER_YEAR), 1)
 
 
 def _split(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..tables import read_table, read_tsv, tsv_bytes, write_atomic
+from ..tables import plain, read_table, read_tsv, tsv_bytes, write_atomic
 
 COLUMNS = ("file", "series_uid", "label", "reader", "method")
 METHODS = ("manual", "semiautomatic", "automatic")
@@ -30,7 +30,7 @@ class MaskRow:
         """Names what the mask is made from: it changes when the line or the file does."""
         try:
             stat = self.file.stat()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: no path can be so, such as one with a null character
             return f"{self.series_uid} {self.label} {self.reader} {self.method} absent"
         return f"{self.series_uid} {self.label} {self.reader} {self.method} {stat.st_size} {stat.st_mtime_ns}"
 
@@ -44,15 +44,15 @@ def read_masks(table: Path, codes: Path) -> tuple[MaskRow, ...]:
     for name in COLUMNS:
         if rows and name not in rows[0]:
             raise UsageError(f"{table}: has no column {name}; its columns are {', '.join(rows[0])}")
-    code_of = _reader_codes(codes, [r["reader"] for r in rows])
+    code_of = _reader_codes(codes, [plain(r["reader"]) for r in rows])
     out = []
     for line, row in enumerate(rows, start=2):
         if not re.fullmatch(r"[0-9A-Za-z]+", row["label"]):
-            raise UsageError(f"{table}: line {line}: label '{row['label']}': letters and digits only")
+            raise UsageError(f"{table}: line {line}: label: letters and digits only")
         if row["method"] not in METHODS:
-            raise UsageError(f"{table}: line {line}: method '{row['method']}': expected one of {', '.join(METHODS)}")
+            raise UsageError(f"{table}: line {line}: method: expected one of {', '.join(METHODS)}")
         file = table.parent / row["file"]
-        out.append(MaskRow(line, file, row["series_uid"], row["label"], code_of[row["reader"]], row["method"]))
+        out.append(MaskRow(line, file, row["series_uid"], row["label"], code_of[plain(row["reader"])], row["method"]))
     return tuple(out)
 
 

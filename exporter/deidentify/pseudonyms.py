@@ -69,7 +69,9 @@ def load_or_make_key(work: Path) -> Pseudonyms:
             os.fsync(file.fileno())
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: the key cannot be read ({error.strerror})") from error
+    except ValueError as error:
         raise UsageError(
             f"{path}: this is not a key of trialbids; put the right one back, it cannot be made again"
         ) from error

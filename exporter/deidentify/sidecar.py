@@ -15,6 +15,9 @@ from ..stacks.stack import Stack
 from .pseudonyms import Pseudonyms
 from .times import as_offset, first_moment
 
+LONGEST_SESSION_S = 6 * 3600.0
+"""Further from the session's first image than this, a time is a clock of its own and would tell the time of day."""
+
 INGREDIENTS = {"gadolinium": "GADOLINIUM", "iodine": "IODINE"}
 
 
@@ -72,7 +75,9 @@ def _released(stack: Stack, field: Field, start: float | None, pseudonyms: Pseud
     """One field in the form in which it leaves, None where there is nothing to say."""
     if field.action == "offset":
         moment = first_moment(stack.instances)
-        return None if moment is None or start is None else as_offset(max(0.0, moment - start))
+        if moment is None or start is None or not 0 <= moment - start <= LONGEST_SESSION_S:
+            return None
+        return as_offset(moment - start)
     value = _common(stack, field.keyword)
     if value in (None, "", ()):
         return None
@@ -80,8 +85,10 @@ def _released(stack: Stack, field: Field, start: float | None, pseudonyms: Pseud
         return pseudonyms.uid(field.keyword, str(value))
     if field.action == "number":
         number = _number(value, field.scale)
-        legal = isinstance(number, list) or (number is not None and legal_number(field.bids, number))
-        return number if legal else None
+        if _is_numeric(number) and _are_legal(field.bids, number):
+            return number
+        dropped.append(Dropped(field.keyword, str(value)))
+        return None
     words = value if isinstance(value, tuple) else (str(value),)
     passed = [w for w in words if field.passes(w)]
     dropped.extend(Dropped(field.keyword, w) for w in words if not field.passes(w))
@@ -117,7 +124,7 @@ def _derived(
         if entry.words:
             if isinstance(value, str) and value in entry.words:
                 out[entry.key] = value
-        elif _is_numeric(value):
+        elif _is_numeric(value) and _are_legal(entry.key, value):
             out[entry.key] = value
     timing = out.get("SliceTiming")
     if timing is not None and not _plausible_timing(timing, stack.n_slices, content.get("RepetitionTime")):
@@ -129,6 +136,10 @@ def _is_numeric(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(_is_numeric(v) for v in value)
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_legal(key: str, value: Any) -> bool:
+    return all(legal_number(key, v) for v in (value if isinstance(value, list) else [value]))
 
 
 def _plausible_timing(timing: Any, n_slices: int, repetition: Any) -> bool:

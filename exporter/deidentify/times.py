@@ -33,7 +33,7 @@ def moment(instance: Instance) -> float | None:
     date = stamp[:8] if stamp[8:] else instance.AcquisitionDate or instance.SeriesDate or instance.StudyDate
     clock = stamp[8:].split("+")[0].split("-")[0] or instance.AcquisitionTime
     seconds = seconds_of_day(clock)
-    if seconds is None:
+    if not seconds:  # a scan at midnight sharp is a placeholder
         return None
     return _day(date[:8]) * DAY + seconds
 

@@ -204,7 +204,11 @@ def _checked(header: Header) -> Header:
     missing = [name for name, tag in names.items() if not header.text(tag)]
     if missing:
         raise RefusalError("no-image-uids", f"The header has no {' and no '.join(missing)}.")
-    _check_pixels(header)
+    try:
+        _check_pixels(header)
+    except RefusalError as refusal:
+        refusal.series_uid = header.text(SERIES)
+        raise
     return header
 
 

@@ -107,7 +107,9 @@ def _read_member(member: Member, found: Found) -> list[Instance]:
 
 
 def _listed(path: str, member: str, refusal: RefusalError) -> Unreadable:
-    return Unreadable(path=path, member=member, reason=refusal.reason, message=refusal.message)
+    return Unreadable(
+        path=path, member=member, reason=refusal.reason, message=refusal.message, series_uid=refusal.series_uid
+    )
 
 
 def weigh(found: Found) -> int:

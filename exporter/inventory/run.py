@@ -19,7 +19,7 @@ from .instance import Instance
 from .reading import read_batch, weigh
 from .store import Remembered, in_order, load, of_files, save
 from .table import from_table, schema
-from .unreadable import Unreadable
+from .unreadable import NO_ACCESS, Unreadable
 
 BATCH_FILES = 128
 BATCH_BYTES = 64 * 1024**2
@@ -44,9 +44,14 @@ class Inventory:
     n_folders: int
 
     @property
-    def folders_unreadable(self) -> bool:
-        """Whether some folder could not be listed, so that files may be missing without a trace."""
-        return any(item.reason == "unreadable-folder" for item in self.unreadable)
+    def access_denied(self) -> bool:
+        """Whether some file or folder could not be opened at all, so that what lies there may be missed for now."""
+        return any(item.reason in NO_ACCESS for item in self.unreadable)
+
+    @property
+    def broken_series(self) -> frozenset[str]:
+        """Series of which at least one object is cut or damaged."""
+        return frozenset(item.series_uid for item in self.unreadable if item.series_uid)
 
 
 def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Progress) -> Inventory:

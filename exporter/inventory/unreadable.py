@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_ACCESS = frozenset({"unreadable", "unreadable-folder"})
+"""Reasons that say nothing of the content: what lies there may be all right."""
+
 REASONS = {
     "not-dicom": "the content is not DICOM",
     "wrong-magic": "a DICOM file whose magic word is damaged",
@@ -28,13 +31,15 @@ class Unreadable:
     """One file, archive member or folder that gave no instance.
 
     ``reason`` is a key of :data:`REASONS`; ``message`` is a sentence for the person who must act;
-    ``member`` is "" where the file itself is meant.
+    ``member`` is "" where the file itself is meant; ``series_uid`` is the series that now lacks an image, where the
+    header could still be read.
     """
 
     path: str
     member: str = ""
     reason: str
     message: str
+    series_uid: str = ""
 
 
 class RefusalError(Exception):
@@ -44,3 +49,4 @@ class RefusalError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.series_uid = ""

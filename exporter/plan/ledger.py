@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ..errors import UsageError
 from ..tables import read_tsv, tsv_bytes, write_atomic
 
 COLUMNS = ("kind", "scope", "key", "label")
 
 
 class Ledger:
-    """Labels by kind, scope and key; within one kind and scope no label is given twice.
+    """Labels by kind, scope and key; within one kind and scope no label is given twice, whatever its letters' case.
 
     Kinds: ``session`` (scope: subject), ``acquisition`` and ``scan`` (numbers, scope: session) and ``image`` (scope:
     session). Scopes and keys are private text of any kind.
@@ -29,8 +30,10 @@ class Ledger:
         """The ledger of a work folder, empty where there is none yet."""
         if not path.exists():
             return cls()
-        rows = ((r["kind"], _unquoted(r["scope"]), _unquoted(r["key"]), r["label"]) for r in read_tsv(path))
-        return cls(rows)
+        try:
+            return cls([(r["kind"], _unquoted(r["scope"]), _unquoted(r["key"]), r["label"]) for r in read_tsv(path)])
+        except (KeyError, ValueError) as error:
+            raise UsageError(f"{path}: the ledger of names is damaged; put back a copy of it") from error
 
     def write(self, path: Path) -> None:
         """Keep the ledger, in one atomic write, sorted."""
@@ -48,14 +51,14 @@ class Ledger:
     def give(self, kind: str, scope: str, key: str, label: str) -> None:
         """Pin a label."""
         self._given[kind, scope][key] = label
-        self._taken[kind, scope].add(label)
+        self._taken[kind, scope].add(label.casefold())
 
     def first_free(self, kind: str, scope: str, key: str, candidates: Iterable[str]) -> str:
         """The label of ``key``: the one once given, or the first candidate that no other key has."""
         known = self._given[kind, scope].get(key)
         if known is not None:
             return known
-        label = next(c for c in candidates if c not in self._taken[kind, scope])
+        label = next(c for c in candidates if c.casefold() not in self._taken[kind, scope])
         self.give(kind, scope, key, label)
         return label
 

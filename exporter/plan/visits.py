@@ -17,7 +17,12 @@ from ..tables import read_table
 from ..trial import Lookup, Trial
 from .ledger import Ledger
 
-LOOKS_LIKE_A_DATE = re.compile(r"\d{6,}")
+VISIT_WORD = re.compile(
+    r"(?i:(v|visit|ses|session|t|tp|timepoint|baseline|base|bl|screening|screen|scr|followup|fu|pre|post|early|late|end|eot|"
+    r"cycle|c|day|d|week|wk|w|month|mo|m|year|yr|y|preop|postop|pretreatment|posttreatment|treatment|response|surgery)?"
+    r"\d{0,3}[a-d]?)"
+)
+"""What names a visit and nobody: other words of a tag or path leave as a keyed label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +86,11 @@ def find_visits(instances: Iterable[Instance], trial: Trial, pseudonyms: Pseudon
     session_value = _finder(trial.session, trial, "session", "")
     site_value = _finder(trial.site, trial, "site", "")
 
+    namespaces = _Namespaces(rows, subject_value, site_value)
+
     def subject_key(i: Instance) -> str:
         value = subject_value(i)
-        if not value:
-            return f"study\0{i.StudyInstanceUID}"
-        return f"{_namespace(i, site_value)}\0{value}"
+        return f"{namespaces.of(value, i)}\0{value}" if value else f"study\0{i.StudyInstanceUID}"
 
     def session_key(i: Instance) -> str:
         return session_value(i) or i.StudyDate or i.StudyInstanceUID
@@ -94,7 +99,7 @@ def find_visits(instances: Iterable[Instance], trial: Trial, pseudonyms: Pseudon
     for i in rows:
         groups[subject_key(i)][session_key(i)].append(i)
 
-    notices: list[Notice] = []
+    notices = list(namespaces.notices)
     conflicts: dict[str, str] = {}
     by_study: dict[tuple[str, str], Visit] = {}
     labels: dict[str, str] = {}
@@ -120,17 +125,13 @@ def find_visits(instances: Iterable[Instance], trial: Trial, pseudonyms: Pseudon
         order = sorted(
             sessions, key=lambda k: (min((i.StudyDate or "99999999") for i in sessions[k]), _time(sessions[k]), k)
         )
-        names = _session_labels(order, s_key, ledger, explicit=_explicit(trial.session), pseudonyms=pseudonyms)
+        names = _session_labels(order, s_key, ledger, rule=trial.session, pseudonyms=pseudonyms)
         first = min((i.StudyDate for i in everyone if i.StudyDate), default="")
         for key in order:
             date = min((i.StudyDate for i in sessions[key] if i.StudyDate), default="")
             by_study[s_key, key] = Visit(subject, names[key], site, s_key, key, date, _days(first, date))
     notices.extend(sites.notices)
     return Visits(by_study, tuple(notices), conflicts, subject_key, session_key)
-
-
-def _explicit(rule: Lookup) -> bool:
-    return any((rule.tag, rule.path, rule.table))
 
 
 def _finder(rule: Lookup, trial: Trial, group: str, default: str) -> Callable[[Instance], str]:
@@ -146,6 +147,9 @@ def _finder(rule: Lookup, trial: Trial, group: str, default: str) -> Callable[[I
         return by_path
     if rule.table is not None and rule.by is not None and rule.column is not None:
         table = _lookup_table(rule.table, rule.by, rule.column)
+        if group == "session" and not all(re.fullmatch(r"[0-9A-Za-z]{1,16}", word) for word in table.values()):
+            sentence = "a session label holds letters and digits only, 16 at most"
+            raise UsageError(f"{rule.table}: column {rule.column}: {sentence}")
         keyword = rule.by
         return lambda i: table.get(_cell(i, keyword), "")
     keyword = rule.tag or default
@@ -177,32 +181,62 @@ def _lookup_table(path: Path, by: str, column: str) -> dict[str, str]:
     return table
 
 
-def _namespace(instance: Instance, site_value: Callable[[Instance], str]) -> str:
-    """What keeps two centres' "001" apart: the issuer of the id, the trial's site, or the institution."""
-    institution = re.sub(r"\W+", "", instance.InstitutionName).casefold()
-    return instance.IssuerOfPatientID or site_value(instance) or institution
+class _Namespaces:
+    """What keeps two centres' "001" apart: the issuer of the id, the trial's site, or the institution.
+
+    A study has one namespace, also where a series of it does not name the institution; a study that names none has
+    that of the other studies under its id, if they agree.
+    """
+
+    def __init__(
+        self, rows: Iterable[Instance], value: Callable[[Instance], str], site: Callable[[Instance], str]
+    ) -> None:
+        named: dict[str, dict[str, set[tuple[int, str]]]] = defaultdict(lambda: defaultdict(set))
+        for i in rows:
+            words = (i.IssuerOfPatientID, site(i), re.sub(r"\W+", "", i.InstitutionName).casefold())
+            named[value(i)][i.StudyInstanceUID] |= {(rank, word) for rank, word in enumerate(words) if word}
+        self._of = {
+            (v, study): min(words)[1] for v, studies in named.items() for study, words in studies.items() if words
+        }
+        by_value: dict[str, set[str]] = defaultdict(set)
+        for (v, _), word in self._of.items():
+            by_value[v].add(word)
+        self._only = {v: min(words) for v, words in by_value.items() if len(words) == 1}
+        self._shared = sum(len(words) > 1 for v, words in by_value.items() if v)
+
+    def of(self, value: str, instance: Instance) -> str:
+        """The namespace of a subject's id in one study."""
+        return self._of.get((value, instance.StudyInstanceUID)) or self._only.get(value, "")
+
+    @property
+    def notices(self) -> list[Notice]:
+        """How many ids are used at several places, and are therefore taken as several people."""
+        if not self._shared:
+            return []
+        sentence = f"{self._shared} subject ids are used at several institutions and taken as different people;"
+        return [Notice("C04", "warning", "", f"{sentence} where they are one, give them one label in subject.table")]
 
 
 def _subject_label(trial: Trial, key: str, pseudonyms: Pseudonyms) -> str:
     namespace, _, value = key.partition("\0")
     if trial.subject.table is not None and namespace != "study":
         if not re.fullmatch(r"[0-9A-Za-z]+", value):
-            raise UsageError(
-                f"{trial.subject.table}: {trial.subject.column} '{value}': a label holds letters and digits only"
-            )
+            where = f"{trial.subject.table}: column {trial.subject.column}"
+            raise UsageError(f"{where}: a label holds letters and digits only")
         return value
     return pseudonyms.label("subject", namespace, value)
 
 
 def _session_labels(
-    order: list[str], subject_key: str, ledger: Ledger, *, explicit: bool, pseudonyms: Pseudonyms
+    order: list[str], subject_key: str, ledger: Ledger, *, rule: Lookup, pseudonyms: Pseudonyms
 ) -> dict[str, str]:
     """One label a session: the trial's own word, or a number in the order of the dates; labels once given stay."""
+    explicit = any((rule.tag, rule.path, rule.table))
     labels = {}
     for key in order:
         word = re.sub(r"[^0-9A-Za-z]", "", key) if explicit else ""
-        if LOOKS_LIKE_A_DATE.search(word):
-            word = pseudonyms.label("session", subject_key, key, 6)
+        if word and rule.table is None and not VISIT_WORD.fullmatch(word):
+            word = pseudonyms.label("session", "", key, 6)
         numbers = (f"{n:02d}" for n in count(1))
         labels[key] = ledger.first_free("session", subject_key, key, chain([word] if word else [], numbers))
     return labels
@@ -222,9 +256,7 @@ class _Sites:
         words = sorted({self._value(i) for i in instances} - {""})
         if words and rule.table is not None:
             if not re.fullmatch(r"[0-9A-Za-z]+", words[0]):
-                raise UsageError(
-                    f"{rule.table}: {rule.column} '{words[0]}': a site label holds letters and digits only"
-                )
+                raise UsageError(f"{rule.table}: column {rule.column}: a site label holds letters and digits only")
             return words[0]
         if not words:
             self._guessed = True
@@ -256,14 +288,14 @@ def _doubt(instances: list[Instance]) -> _Doubt | None:
     births = {i.PatientBirthDate for i in instances} - {""}
     sexes = {i.PatientSex for i in instances} & {"F", "M"}
     names = {frozenset(re.findall(r"\w+", i.PatientName.casefold())) for i in instances} - {frozenset()}
+    other_names = any(not (one <= other or other <= one) for one, other in combinations(names, 2))
     strangers = any(not one & other for one, other in combinations(names, 2))
     told_apart = [f"{len(v)} {word}" for v, word in ((births, "birth dates"), (sexes, "sexes")) if len(v) > 1]
-    if strangers:
+    two_people = (other_names or not names) if told_apart else (strangers and not births)
+    if other_names:
         told_apart.insert(0, f"{len(names)} names")
     if not told_apart:
         return None
-    same_otherwise = len(births) == 1 and len(sexes) < 2
-    two_people = not same_otherwise if strangers else not names
     return _Doubt(f"one subject id with {', '.join(told_apart)}: two people may share it", two_people)
 
 

@@ -55,10 +55,13 @@ def withdraw(target: Path) -> None:
 
 
 def clear_leftovers(root: Path) -> None:
-    """Remove what a killed commit left behind."""
+    """Remove what a killed run left behind: folders on their way in or out, and half-written tables."""
     for pattern in (f"{INCOMING}*", f"sub-*/{INCOMING}*", f"derivatives/*/sub-*/{INCOMING}*"):
         for path in root.glob(pattern):
             shutil.rmtree(path)
+    for pattern in (".*.tmp", "*/.*.tmp", "derivatives/*/.*.tmp"):
+        for path in root.glob(pattern):
+            path.unlink()
 
 
 def _sync(folder: Path) -> None:

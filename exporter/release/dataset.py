@@ -87,6 +87,12 @@ def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -
     write_if_changed(root / ANNOTATIONS / "dataset_description.json", json_bytes(description))
 
 
+def hide_tables(root: Path) -> None:
+    """Take away the tables that speak of all sessions while sessions leave: a tree without them is valid."""
+    for name in ("participants.json", "sessions.json", "scans.json", "participants.tsv"):
+        (root / name).unlink(missing_ok=True)
+
+
 def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalRows, config: Clinical | None) -> None:
     """``participants.tsv`` and its dictionary. A clinical column replaces the header's of the same name."""
     columns = [c for c in clinical.columns if any(c in row for row in clinical.participants.values())]

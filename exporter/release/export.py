@@ -16,6 +16,7 @@ from ..annotations.table import MaskRow, read_masks
 from ..deidentify.pseudonyms import Pseudonyms
 from ..deidentify.times import first_moment
 from ..engine import Engine
+from ..errors import UsageError
 from ..pipeline import Plan
 from ..places import hold
 from ..plan.build import Planned
@@ -27,7 +28,7 @@ from . import dataset
 from .commit import clear_leftovers, commit, withdraw
 from .image import Image
 from .job import Job, Outcome, run_job
-from .people import person
+from .people import people, sex_and_age
 from .private import write_private
 from .session import Fragment, Sessions, StagedMasks, fingerprint, result_of, write_scans
 from .summary import Run, Summary, measure_tree, summarise
@@ -69,25 +70,40 @@ class _Export:
         self.plan, self.trial, self.pseudonyms = plan, trial, pseudonyms
         self.engine, self.progress = engine, progress
         self.sessions = Sessions(trial.work, trial.output)
-        self.clinical = join_clinical(trial.clinical, plan.visits.all)
-        self.masks = self._read_masks()
         self.known = self.sessions.known()
         self.members: dict[Visit, list[Planned]] = defaultdict(list)
         for p in plan.planned:
             self.members[p.visit].append(p)
         self.kept = {v: [p for p in m if p.row.decision == "keep"] for v, m in self.members.items()}
+        self.masks = self._read_masks()
+        self.clinical = join_clinical(trial.clinical, self._all_visits())
         self.failures: list[Failure] = []
 
     def run(self) -> Exported:
+        self._refuse_another_source()
         clear_leftovers(self.trial.output)
         self.sessions.clear_staging()
         self._write_description()
         wanted = {visit: self._fingerprint(kept) for visit, kept in self.kept.items() if kept}
         stale = [visit for visit, value in wanted.items() if not self._is_good(visit, value)]
+        if self.plan.inventory.access_denied:
+            stale = [visit for visit in stale if (visit.subject, visit.session) not in self.known]
         fresh = self._make(stale, wanted)
         gone = self._gone()
         changes = self._commit(fresh, gone)
         return self._merge(changes, len(fresh), len(gone))
+
+    def _all_visits(self) -> list[Visit]:
+        """The visits of the plan, and those of earlier runs that it does not see."""
+        seen = {(v.subject, v.session): v for v in self.plan.visits.all}
+        return list(({key: f.visit for key, f in self.known.items()} | seen).values())
+
+    def _refuse_another_source(self) -> None:
+        """A source that shares no session with the tree is a slip: everything in it would be withdrawn."""
+        current = {(v.subject, v.session) for v in self.members}
+        if self.known and not current & set(self.known):
+            sentence = "holds other sessions, none of which is in this source; give the right source, or a new output"
+            raise UsageError(f"{self.trial.output}: {sentence}")
 
     def _read_masks(self) -> Mapping[str, Sequence[MaskRow]]:
         """Masks by the series they were drawn on."""
@@ -130,7 +146,7 @@ class _Export:
                     fragments.append(fragment)
             self.progress.advance()
         self.progress.done()
-        return sorted(fragments, key=lambda f: (f.subject, f.session))
+        return sorted(fragments, key=lambda f: f.key)
 
     def _jobs(self, visit: Visit) -> list[Job]:
         start = first_moment(i for p in self.members[visit] for i in p.harmonised.stack.instances)
@@ -150,7 +166,8 @@ class _Export:
             write_scans(self.sessions.staging(visit.subject, visit.session), visit, images)
         masks = self._stage_masks(visit, images)
         results = tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id))
-        return Fragment(visit.subject, visit.session, value, images, results, masks.paths, masks.faults)
+        sex, age = sex_and_age(i for p in self.members[visit] for i in p.harmonised.stack.instances)
+        return Fragment(visit, value, sex, age, images, results, masks)
 
     def _stage_masks(self, visit: Visit, images: Sequence[Image]) -> StagedMasks:
         if not self.masks:
@@ -163,68 +180,53 @@ class _Export:
     def _gone(self) -> list[tuple[str, str]]:
         """Sessions of earlier runs of which nothing is to be kept any more.
 
-        While a folder of the source cannot be read, nothing is withdrawn: its sessions may be in there.
+        While something of the source cannot be opened, nothing is withdrawn or replaced: it may lie in there.
         """
-        if self.plan.inventory.folders_unreadable:
+        if self.plan.inventory.access_denied:
             return []
         current = {(v.subject, v.session) for v, kept in self.kept.items() if kept}
         return sorted(set(self.known) - current)
 
     def _commit(self, fresh: Sequence[Fragment], gone: Sequence[tuple[str, str]]) -> list[str]:
-        """Sessions into the tree. ``participants.tsv`` lists them first: a line without a folder is valid."""
+        """Sessions into the tree and out of it, so that it is valid after every single step.
+
+        Before sessions come, ``participants.tsv`` lists them (a line without a folder is valid); before one leaves,
+        the tables that speak of all are taken away until the merge.
+        """
         root = self.trial.output
-        new = [f for f in fresh if (f.subject, f.session) not in self.known]
-        stay = [f for key, f in self.known.items() if key not in gone]
-        self._write_participants([*stay, *fresh])
-        dataset.write_annotations_description(root, self.trial.trial, (m for f in [*stay, *fresh] for m in f.masks))
+        added = sum(f.key not in self.known for f in fresh)
+        after = [f for key, f in self.known.items() if key not in gone] + list(fresh)
+        if gone or not all(f.images for f in fresh):
+            dataset.hide_tables(root)
+        else:
+            self._write_participants(after)
+        dataset.write_annotations_description(root, self.trial.trial, (m for f in after for m in f.masks.paths))
         for f in fresh:
-            self.sessions.forget(f.subject, f.session)
-            self._replace(self.sessions.staging(f.subject, f.session), root, f.subject, f.session)
-            masks = self.sessions.staged_masks(f.subject, f.session)
-            self._replace(masks, root / dataset.ANNOTATIONS, f.subject, f.session)
+            self.sessions.forget(*f.key)
+            _replace(self.sessions.staging(*f.key), root, f.key)
+            _replace(self.sessions.staged_masks(*f.key), root / dataset.ANNOTATIONS, f.key)
             self.sessions.keep(f)
-            self.known[f.subject, f.session] = f
-        for subject, session in gone:
-            withdraw(root / f"sub-{subject}" / f"ses-{session}")
-            withdraw(root / dataset.ANNOTATIONS / f"sub-{subject}" / f"ses-{session}")
-            self.sessions.forget(subject, session)
-            del self.known[subject, session]
-        counts = {"added": len(new), "replaced": len(fresh) - len(new), "withdrawn": len(gone)}
+            self.known[f.key] = f
+        for key in gone:
+            for folder in (root, root / dataset.ANNOTATIONS):
+                withdraw(folder / f"sub-{key[0]}" / f"ses-{key[1]}")
+            self.sessions.forget(*key)
+            del self.known[key]
+        counts = {"added": added, "replaced": len(fresh) - added, "withdrawn": len(gone)}
         return [f"{n} session{'s' if n > 1 else ''} {word}" for word, n in counts.items() if n]
 
-    @staticmethod
-    def _replace(staged: Path, root: Path, subject: str, session: str) -> None:
-        target = root / f"sub-{subject}" / f"ses-{session}"
-        if staged.is_dir():
-            commit(staged, target)
-        else:
-            withdraw(target)
-
     def _write_participants(self, fragments: Sequence[Fragment]) -> None:
-        subjects = {f.subject for f in fragments if f.images}
-        everyone: dict[str, list[Visit]] = defaultdict(list)
-        for visit in self.members:
-            if visit.subject in subjects:
-                everyone[visit.subject].append(visit)
-        people = [
-            person(
-                subject,
-                visits[0].site,
-                (i for v in visits for p in self.members[v] for i in p.harmonised.stack.instances),
-            )
-            for subject, visits in everyone.items()
-        ]
-        dataset.write_participants(self.trial.output, people, self.clinical, self.trial.clinical)
+        dataset.write_participants(self.trial.output, people(fragments), self.clinical, self.trial.clinical)
 
     def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:
         """Everything that knows of all sessions: tables, manifest, the final plan, the private lists."""
         root = self.trial.output
         fragments = [self.known[key] for key in sorted(self.known)]
-        images = [image for f in fragments for image in f.images]
-        exported = [v for v in self.members if self._images_of(v)]
-        injected = frozenset(v for v in exported if any(i.record["agent"] == "with" for i in self._images_of(v)))
-        self._write_participants(fragments)
-        dataset.write_sessions(root, exported, injected, self.clinical, self.trial.clinical)
+        exported = [f for f in fragments if f.images]
+        images = [image for f in exported for image in f.images]
+        injected = frozenset(f.visit for f in exported if any(i.record["agent"] == "with" for i in f.images))
+        self._write_participants(exported)
+        dataset.write_sessions(root, [f.visit for f in exported], injected, self.clinical, self.trial.clinical)
         if changes:
             dataset.add_change(root, date.today().isoformat(), changes)
         rows = self._final_rows(fragments)
@@ -232,12 +234,8 @@ class _Export:
         write_private(self.trial.work, self.plan, rows, fragments, self.clinical, [f.trace for f in self.failures])
         summary = summarise(self.plan, rows, images)
         dataset.write_curation(root, images, summary.to_json())
-        run = Run(measure_tree(root), written, withdrawn, len(self.failures))
+        run = Run(measure_tree(root), written, withdrawn, len(self.failures), self.plan.inventory.access_denied)
         return Exported(summary, run, tuple(self.failures), rows)
-
-    def _images_of(self, visit: Visit) -> Sequence[Image]:
-        fragment = self.known.get((visit.subject, visit.session))
-        return fragment.images if fragment else ()
 
     def _final_rows(self, fragments: Sequence[Fragment]) -> tuple[PlanRow, ...]:
         """The plan with what the checks said of every stack."""
@@ -252,3 +250,12 @@ class _Export:
             else:
                 rows.append(p.row.judged(result.verdict, "keep"))
         return tuple(rows)
+
+
+def _replace(staged: Path, root: Path, key: tuple[str, str]) -> None:
+    """The staged session in the place of the one in the tree, or none where nothing was staged."""
+    target = root / f"sub-{key[0]}" / f"ses-{key[1]}"
+    if staged.is_dir():
+        commit(staged, target)
+    else:
+        withdraw(target)

@@ -63,8 +63,8 @@ def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
     name = _name(image, row)
     target = folder / image.datatype / f"{name}.nii.gz"
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        raise MaskRefused("A01", f"line {row.line}: a second mask of the same label by the same reader")
+    if target.name.casefold() in {path.name.casefold() for path in target.parent.iterdir()}:
+        raise MaskRefused("A01", f"line {row.line}: {_second(target)}")
     target.write_bytes(encode(_as_volume(mask)))
     content = {
         "Type": "ROI",
@@ -75,6 +75,12 @@ def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
     }
     target.with_name(f"{name}.json").write_bytes(json_bytes(content))
     return f"{ANNOTATIONS}/{image.participant_id}/{image.session_id}/{image.datatype}/{name}.nii.gz"
+
+
+def _second(target: Path) -> str:
+    if target.exists():
+        return "a second mask of the same label by the same reader"
+    return "its label differs from an earlier mask's only in upper and lower case; give it another"
 
 
 def _as_volume(mask: Mask) -> Volume:

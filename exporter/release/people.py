@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
 from ..inventory.instance import Instance
 from .dataset import Person
+from .session import Fragment
 
 OLDEST = 89
 SEXES = ("F", "M", "O")
 
 
-def person(subject: str, site: str, instances: Iterable[Instance]) -> Person:
-    """A participant from all the instances of a subject: sex where the headers agree, age at the first session."""
+def sex_and_age(instances: Iterable[Instance]) -> tuple[str, str]:
+    """What the headers of a session say of the participant: sex where they agree, age in years, "n/a" elsewhere."""
     rows = sorted(instances, key=lambda i: (i.StudyDate, i.key))
     sexes = {i.PatientSex for i in rows} & set(SEXES)
-    ages = (years(i) for i in rows)
-    age = next((a for a in ages if a is not None), None)
-    return Person(
-        subject, site, sexes.pop() if len(sexes) == 1 else "n/a", "n/a" if age is None else str(min(age, OLDEST))
-    )
+    age = next((a for a in map(years, rows) if a is not None), None)
+    return sexes.pop() if len(sexes) == 1 else "n/a", "n/a" if age is None else str(min(age, OLDEST))
+
+
+def people(fragments: Iterable[Fragment]) -> list[Person]:
+    """The participants of all sessions with images: site and age are those of the first session."""
+    sessions: dict[str, list[Fragment]] = defaultdict(list)
+    for fragment in fragments:
+        if fragment.images:
+            sessions[fragment.visit.subject].append(fragment)
+    out = []
+    for subject, members in sorted(sessions.items()):
+        members.sort(key=lambda f: (f.visit.date, f.visit.session))
+        sexes = {f.sex for f in members} - {"n/a"}
+        sex = sexes.pop() if len(sexes) == 1 else "n/a"
+        out.append(Person(subject, members[0].visit.site, sex, members[0].age))
+    return out
 
 
 def years(instance: Instance) -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..annotations.clinical import ClinicalRows
 from ..pipeline import Plan
 from ..plan.row import PlanRow
-from ..stacks.reasons import SENTENCES
+from ..stacks.reasons import SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
 from .ledgers import Aside, Issue, write_aside, write_issues, write_linkage, write_unreadable
 from .session import Fragment
@@ -50,11 +50,13 @@ def _issues(
         yield Issue(check, "instance", severity, aside.message, i.SeriesInstanceUID, key=f"{aside.reason} {i.key}")
     for stack in plan.stacking.stacks:
         if stack.doubt:
-            yield Issue("C01", "series", "error", SENTENCES[stack.doubt], stack.first.SeriesInstanceUID, stack.stack_id)
+            check = "F02" if stack.doubt == SERIES_INCOMPLETE else "C01"
+            yield Issue(check, "series", "error", SENTENCES[stack.doubt], stack.first.SeriesInstanceUID, stack.stack_id)
     for unreadable in plan.inventory.unreadable:
         if unreadable.reason != "not-dicom":
             key = f"{unreadable.path} {unreadable.member}"
-            yield Issue("F01", "instance", "error", unreadable.message, key=key)
+            check = "F02" if unreadable.reason == "truncated" else "F01"
+            yield Issue(check, "instance", "error", unreadable.message, unreadable.series_uid, key=key)
     for fragment in fragments:
         for result in fragment.results:
             for f in result.findings:
@@ -69,7 +71,7 @@ def _issues(
                 )
             if result.verdict == "fail" and not any(f.severity == "error" for f in result.findings):
                 yield Issue("Q97", "stack", "error", result.message, series.get(result.stack_id, ""), result.stack_id)
-        for fault in fragment.mask_faults:
+        for fault in fragment.masks.faults:
             yield Issue(fault.check, "stack", "error", fault.message, fault.series_uid)
     for sentence in clinical.unmatched:
         yield Issue("C09", "subject", "warning", sentence)

@@ -49,50 +49,47 @@ class StagedMasks:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """What a finished session leaves for the merge, kept in the work folder beside its fingerprint."""
+    """What a finished session leaves for the merge, kept in the work folder beside its fingerprint.
 
-    subject: str
-    session: str
+    ``sex`` and ``age`` are what the headers say of the participant, "n/a" where they do not.
+    """
+
+    visit: Visit
     fingerprint: str
+    sex: str
+    age: str
     images: tuple[Image, ...]
     results: tuple[StackResult, ...]
-    masks: tuple[str, ...] = ()
-    mask_faults: tuple[MaskFault, ...] = ()
+    masks: StagedMasks
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Labels of subject and session."""
+        return self.visit.subject, self.visit.session
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "subject": self.subject,
-            "session": self.session,
-            "fingerprint": self.fingerprint,
-            "masks": self.masks,
-            "images": [image.to_json() for image in self.images],
-            "results": [asdict(result) for result in self.results],
-            "mask_faults": [asdict(fault) for fault in self.mask_faults],
-        }
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Fragment:
         """The inverse of :meth:`to_json`. Raises ``KeyError`` or ``TypeError`` where it is not one."""
-        results = tuple(
-            StackResult(
-                **{
-                    **r,
-                    "findings": tuple(_finding(f) for f in r["findings"]),
-                    "dropped": tuple((k, v) for k, v in r["dropped"]),
-                }
-            )
-            for r in values["results"]
-        )
+        masks = values["masks"]
         return cls(
-            values["subject"],
-            values["session"],
-            values["fingerprint"],
-            tuple(Image.from_json(image) for image in values["images"]),
-            results,
-            tuple(values["masks"]),
-            tuple(MaskFault(**fault) for fault in values["mask_faults"]),
+            visit=Visit(**values["visit"]),
+            fingerprint=values["fingerprint"],
+            sex=values["sex"],
+            age=values["age"],
+            images=tuple(Image.from_json(image) for image in values["images"]),
+            results=tuple(_result(r) for r in values["results"]),
+            masks=StagedMasks(tuple(masks["paths"]), tuple(MaskFault(**fault) for fault in masks["faults"])),
         )
+
+
+def _result(values: Mapping[str, Any]) -> StackResult:
+    findings = tuple(_finding(f) for f in values["findings"])
+    dropped = tuple((keyword, value) for keyword, value in values["dropped"])
+    return StackResult(**{**values, "findings": findings, "dropped": dropped})
 
 
 def _finding(values: Mapping[str, Any]) -> Finding:
@@ -111,7 +108,7 @@ def fingerprint(planned: Sequence[Planned], parts: Iterable[str]) -> str:
     for part in parts:
         state.update(f"{len(part)}:{part}".encode())
     for p in planned:
-        row = {**p.row.to_row(), "acquisition": p.acquisition, "stem": p.stem, "day": str(p.visit.day)}
+        row = {**p.row.to_row(), "acquisition": p.acquisition, "stem": p.stem}
         state.update(json.dumps(row, sort_keys=True).encode())
         state.update("\n".join(p.harmonised.record.evidence).encode())
         for i, volume in zip(p.harmonised.stack.instances, p.harmonised.stack.volume, strict=True):
@@ -153,7 +150,7 @@ class Sessions:
             except (ValueError, KeyError, TypeError):
                 path.unlink()
                 continue
-            found[fragment.subject, fragment.session] = fragment
+            found[fragment.key] = fragment
         return found
 
     def is_good(self, fragment: Fragment, wanted: str) -> bool:
@@ -161,11 +158,11 @@ class Sessions:
         if fragment.fingerprint != wanted:
             return False
         images_there = all(_has_size(self._output / image.path, image.file_bytes) for image in fragment.images)
-        return images_there and all((self._output / mask).is_file() for mask in fragment.masks)
+        return images_there and all((self._output / mask).is_file() for mask in fragment.masks.paths)
 
     def keep(self, fragment: Fragment) -> None:
         """Remember a session that now lies in the tree."""
-        write_atomic(self._file(fragment.subject, fragment.session), json_bytes(fragment.to_json()))
+        write_atomic(self._file(*fragment.key), json_bytes(fragment.to_json()))
 
     def forget(self, subject: str, session: str) -> None:
         """Forget a session: before it is replaced, and when it is withdrawn."""

@@ -57,12 +57,13 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run did to the tree."""
+    """What one run did to the tree. With ``access_denied`` sessions that were there before were left as they were."""
 
     tree: Tree
     sessions_written: int
     sessions_withdrawn: int
     sessions_failed: int
+    access_denied: bool
 
 
 def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image]) -> Summary:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from ..inventory.instance import Instance
 from .joins import join
 from .numbering import number_acquisition
+from .reasons import SERIES_INCOMPLETE
 from .sift import Digest, doubtful_series, sift
 from .splits import split
 from .stack import Stack, Stacking
@@ -26,14 +27,15 @@ NO_IMAGE_CLASSES = ("1.2.840.10008.5.1.4.1.1.66", "1.2.840.10008.5.1.4.1.1.481."
 RT_IMAGE_CLASS = "1.2.840.10008.5.1.4.1.1.481.1"
 
 
-def stack_instances(instances: Iterable[Instance], digest: Digest) -> Stacking:
+def stack_instances(instances: Iterable[Instance], digest: Digest, broken: Collection[str] = ()) -> Stacking:
     """Sort every instance into exactly one stack, or set it aside with a reason.
 
-    ``digest`` gives a hash of an object's content and is called only for objects that share a SOPInstanceUID.
-    The result does not depend on the order of the input.
+    ``digest`` gives a hash of an object's content and is called only for objects that share a SOPInstanceUID;
+    ``broken`` names series of which some object could not be read. The result does not depend on the order of the
+    input.
     """
     good, aside = sift(instances, digest)
-    doubts = doubtful_series(good)
+    doubts = dict.fromkeys(broken, SERIES_INCOMPLETE) | doubtful_series(good)
     stacks = [
         replace(stack, doubt=doubts.get(uid, ""))
         for (_, _, uid), series in series_of(good)

@@ -1,0 +1,66 @@
+"""Tables: what is written can be read again, whatever a cell holds."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trialbids.exporter.errors import UsageError
+from trialbids.exporter.tables import json_bytes, read_table, read_tsv, tsv_bytes
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
+
+
+@given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT), max_size=6))
+def test_any_text_makes_a_table_of_as_many_cells_without_control_characters(cells: list[tuple[str, str]]) -> None:
+    data = tsv_bytes(("a", "b"), ({"a": a, "b": b} for a, b in cells), empty="n/a")
+    assert not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in data.decode().replace("\t", "").replace("\n", ""))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.tsv"
+        path.write_bytes(data)
+        rows = read_tsv(path)
+    assert len(rows) == len(cells) and tsv_bytes(("a", "b"), rows) == data
+
+
+@pytest.mark.parametrize("cell", ["a\0b", "a\x01b", "a\x1bb", "a\x7fb", "a\x85b", "a\x9fb", "a\tb", "a\r\nb", "a\u2028b"])
+def test_a_control_character_becomes_a_space(cell: str) -> None:
+    assert tsv_bytes(("x",), [{"x": cell}]) == b"x\na b\n"
+
+
+def test_a_cell_of_nothing_else_is_empty() -> None:
+    assert tsv_bytes(("x",), [{"x": "\0"}], empty="n/a") == b"x\nn/a\n"
+
+
+@given(ANY_TEXT)
+def test_any_text_survives_in_json(text: str) -> None:
+    assert json.loads(json_bytes({"x": text})) == {"x": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("\ufeff\n", "is empty"),
+        (",,\n1,2,3\n", "is empty"),
+        ("a,b,a\n1,2,3\n", "column a stands twice"),
+        ("a,b\n1," + "x" * 140_000 + "\n", "line 2: this is no table"),
+        ("a,b\n1,2,3\n", "line 2: more cells"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_a_sentence(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=words):
+        read_table(path)
+
+
+def test_columns_without_a_name_are_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;;\n1;2;;\n3\n", encoding="utf-8")
+    assert [(r["a"], r["b"]) for r in read_table(path)] == [("1", "2"), ("3", "")]
