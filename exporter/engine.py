@@ -9,7 +9,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
-from multiprocessing import connection, forkserver, get_context, parent_process, resource_tracker, set_forkserver_preload
+from multiprocessing import (
+    connection,
+    forkserver,
+    get_context,
+    parent_process,
+    resource_tracker,
+    set_forkserver_preload,
+)
 from threading import Thread
 from typing import Protocol, Self, TypeVar
 

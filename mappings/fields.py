@@ -88,14 +88,29 @@ def allow_list() -> AllowList:
 
 
 def legal_number(key: str, value: float) -> bool:
-    """May this number leave? Within what no identifier or date fits into, and within what the BIDS schema takes."""
+    """May this number leave? Within what no identifier or date fits into, and within what the BIDS schema takes.
+
+    >>> legal_number("EchoTime", 0.101), legal_number("EchoTime", 0.0), legal_number("SeriesNumber", 19700101)
+    (True, False, False)
+    """
+    limits = _limits(key)
+    within = not limits or any(low < value <= high or (value == low and closed) for low, high, closed in limits)
+    return 0 <= value <= LARGEST_NUMBER and within
+
+
+@cache
+def _limits(key: str) -> tuple[tuple[float, float, bool], ...]:
+    """Lower and upper limit of a number under a key, by each form that the schema gives it; is the lower one legal?"""
     spec = load_schema().objects.metadata.get(key, {})
-    return (
-        0 <= value <= LARGEST_NUMBER
-        and value > spec.get("exclusiveMinimum", -math.inf)
-        and value >= spec.get("minimum", -math.inf)
-        and value <= spec.get("maximum", math.inf)
-        and value < spec.get("exclusiveMaximum", math.inf)
+    forms = [form.get("items", form) for form in (spec.get("anyOf") or [spec]) if form]
+    return tuple(
+        (
+            form.get("exclusiveMinimum", form.get("minimum", -math.inf)),
+            form.get("maximum", math.inf),
+            "exclusiveMinimum" not in form,
+        )
+        for form in forms
+        if form.get("type") in ("number", "integer")
     )
 
 

@@ -133,6 +133,13 @@ def test_times_in_milliseconds_become_seconds_and_what_bids_does_not_take_stays_
     assert "InversionTime" not in content
 
 
+def test_numbers_that_could_name_somebody_stay_out_and_are_listed() -> None:
+    made = sidecar(SeriesNumber=19700101, AcquisitionNumber=87654321, EchoTime=0.0, EchoTrainLength=-1)
+    assert not {"SeriesNumber", "AcquisitionNumber", "EchoTime", "EchoTrainLength"} & set(made.content)
+    assert {d.keyword for d in made.dropped} >= {"SeriesNumber", "AcquisitionNumber"}
+    assert "SAR" not in sidecar({"SAR": 19700101}).content
+
+
 def test_uids_are_replaced_and_keep_pointing_at_each_other() -> None:
     one, other = sidecar(), sidecar()
     assert one.content["StudyInstanceUID"] == other.content["StudyInstanceUID"]

@@ -32,6 +32,7 @@ def test_one_uid_on_different_images_of_a_series_keeps_the_first() -> None:
     rows = [replace(r, SOPInstanceUID="1.2.3", SeriesNumber=n) for n, r in zip((3, 1, 2), series(1, 3), strict=True)]
     stacking = stack_instances(rows, content)
     assert [i.SeriesNumber for s in stacking.stacks for i in s.instances] == [1]
+    assert [s.caution for s in stacking.stacks] == ["sop-uid-reused"]
     assert {reason for _, reason in reasons(stacking)} == {"sop-uid-reused"}
 
 

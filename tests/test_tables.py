@@ -20,7 +20,9 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
 @given(st.lists(st.tuples(ANY_TEXT, ANY_TEXT), max_size=6))
 def test_any_text_makes_a_table_of_as_many_cells_without_control_characters(cells: list[tuple[str, str]]) -> None:
     data = tsv_bytes(("a", "b"), ({"a": a, "b": b} for a, b in cells), empty="n/a")
-    assert not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in data.decode().replace("\t", "").replace("\n", ""))
+    assert not any(
+        unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in data.decode().replace("\t", "").replace("\n", "")
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.tsv"
         path.write_bytes(data)
@@ -28,7 +30,9 @@ def test_any_text_makes_a_table_of_as_many_cells_without_control_characters(cell
     assert len(rows) == len(cells) and tsv_bytes(("a", "b"), rows) == data
 
 
-@pytest.mark.parametrize("cell", ["a\0b", "a\x01b", "a\x1bb", "a\x7fb", "a\x85b", "a\x9fb", "a\tb", "a\r\nb", "a\u2028b"])
+@pytest.mark.parametrize(
+    "cell", ["a\0b", "a\x01b", "a\x1bb", "a\x7fb", "a\x85b", "a\x9fb", "a\tb", "a\r\nb", "a\u2028b"]
+)
 def test_a_control_character_becomes_a_space(cell: str) -> None:
     assert tsv_bytes(("x",), [{"x": cell}]) == b"x\na b\n"
 

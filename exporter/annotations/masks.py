@@ -75,7 +75,7 @@ def _opened(row: MaskRow) -> Nifti1Pair:
         if kind is None:
             raise ImageFileError("neither NIfTI-1 nor NIfTI-2")
         nifti = kind.from_filename(row.file)
-        voxel_type = nifti.get_data_dtype()
+        voxel_type = np.dtype(nifti.get_data_dtype())
     except UNREADABLE as error:
         raise MaskRefused("F03", f"line {row.line}: the mask cannot be read as NIfTI") from error
     if voxel_type.kind not in REAL:

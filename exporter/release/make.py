@@ -14,9 +14,12 @@ from ..deidentify.sidecar import make_sidecar
 from ..errors import ConversionError
 from ..inventory import materialise
 from ..plan.build import Planned
+from ..qc.check import Evidence, Finding
 from ..qc.geometry import check_stack
 from ..qc.metrics import measure
 from ..qc.verdict import qc_sidecar, verdict
+from ..stacks.reasons import SENTENCES
+from ..stacks.stack import Stack
 from ..tables import json_bytes
 from .image import Image, cells
 from .job import Job, Outcome
@@ -26,7 +29,7 @@ def make_image(job: Job) -> Outcome:
     """Make one image. Raises ``ConversionError`` where the stack does not become what it promises."""
     planned = job.planned
     stack, record = planned.harmonised.stack, planned.harmonised.record
-    findings = check_stack(stack)
+    findings = (*check_stack(stack), *_cautions(stack))
     if verdict(findings) == "fail":
         worst = next(f for f in findings if f.severity == "error")
         return Outcome(stack.stack_id, "fail", findings, reason=worst.check, message=worst.message)
@@ -59,6 +62,14 @@ def make_image(job: Job) -> Outcome:
     return Outcome(
         stack.stack_id, judged, findings, _image(planned, volume, judged, len(data)), dropped=sidecar.dropped
     )
+
+
+def _cautions(stack: Stack) -> list[Finding]:
+    """What stacking could only decide by order."""
+    if not stack.caution:
+        return []
+    message = f"the first of several is kept: {SENTENCES[stack.caution]}"
+    return [Finding("C02", "warning", message, Evidence(message))]
 
 
 @cache

@@ -80,7 +80,7 @@ def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
 def _second(target: Path) -> str:
     if target.exists():
         return "a second mask of the same label by the same reader"
-    return "its label differs from an earlier mask's only in upper and lower case; give it another"
+    return "its label or reader differs from an earlier one's only in upper and lower case; rename it"
 
 
 def _as_volume(mask: Mask) -> Volume:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..inventory.instance import Instance
 from .joins import join
 from .numbering import number_acquisition
-from .reasons import SERIES_INCOMPLETE
+from .reasons import SERIES_INCOMPLETE, SOP_UID_REUSED
 from .sift import Digest, doubtful_series, sift
 from .splits import split
 from .stack import Stack, Stacking
@@ -36,8 +36,9 @@ def stack_instances(instances: Iterable[Instance], digest: Digest, broken: Colle
     """
     good, aside = sift(instances, digest)
     doubts = dict.fromkeys(broken, SERIES_INCOMPLETE) | doubtful_series(good)
+    reused = {a.instance.SOPInstanceUID for a in aside if a.reason == SOP_UID_REUSED}
     stacks = [
-        replace(stack, doubt=doubts.get(uid, ""))
+        replace(stack, doubt=doubts.get(uid, ""), caution=SOP_UID_REUSED if holds(stack, reused) else "")
         for (_, _, uid), series in series_of(good)
         for stack in stacks_of_series(series)
     ]
@@ -49,6 +50,11 @@ def stack_instances(instances: Iterable[Instance], digest: Digest, broken: Colle
     ]
     aside.sort(key=lambda s: s.instance.key)
     return Stacking(tuple(sorted(joined, key=stack_order)), tuple(aside))
+
+
+def holds(stack: Stack, uids: Collection[str]) -> bool:
+    """Whether an instance of the stack bears one of these SOPInstanceUIDs."""
+    return bool(uids) and any(i.SOPInstanceUID in uids for i in stack.instances)
 
 
 def series_of(instances: Iterable[Instance]) -> list[tuple[tuple[str, str, str], list[Instance]]]:

@@ -17,7 +17,8 @@ class Stack:
     ``split`` names the rules that set this stack apart from the rest of its series, with the value each saw.
     ``stack_id`` depends on the series and the split values alone, so it stays when slices are added.
     Objects that are no images have one stack a series with no slices and no volumes.
-    ``doubt`` is the reason (:mod:`.reasons`) why its whole series cannot be trusted, "" where it can.
+    ``doubt`` is the reason (:mod:`.reasons`) why its whole series cannot be trusted, "" where it can; ``caution`` is
+    one why a person should look at the image although it is kept.
     ``phase_index`` counts from 1 within the acquisition; ``phase_time_s`` is seconds since its first phase.
     """
 
@@ -36,6 +37,7 @@ class Stack:
     phase_time_s: float | None = None
     phase_time_source: str = ""
     doubt: str = ""
+    caution: str = ""
 
     @property
     def first(self) -> Instance:
