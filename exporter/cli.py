@@ -93,9 +93,8 @@ def export(
     json: Json = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Export to a BIDS tree and validate it: what is already there and still good is left alone."""
-    trial = _trial(places, work)
-    with _engine(engine, workers) as running:
-        code = run_export(trial, running, json=json)
+    with _engine(engine, workers) as running:  # first: its workers get ready while this process imports
+        code = run_export(_trial(places, work), running, json=json)
     raise typer.Exit(code)
 
 

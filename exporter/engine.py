@@ -23,8 +23,8 @@ from typing import Protocol, Self, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-PRELOAD = ("trialbids.exporter.inventory.reading", "trialbids.exporter.release.make")
-"""What workers run: imported once, in the server that they are forked from."""
+PRELOAD = ("trialbids.exporter.cli", "trialbids.exporter.inventory.reading", "trialbids.exporter.release.make")
+"""The program and what workers run: imported once, in the server that they are forked from."""
 
 
 class Engine(Protocol):
