@@ -76,13 +76,13 @@ def plan(
 ) -> None:  # fmt: skip
     """Decide what every stack is, whether it is kept and what it will be called: writes plan.tsv, exports nothing."""
     from . import screen
-    from .pipeline import plan_trial
+    from .pipeline import plan_trial, scan_trial
     from .places import workplace
     from .release.summary import summarise
 
     trial = _trial(places, work)
     with _engine(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
-        made = plan_trial(trial, pseudonyms, running, progress)
+        made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress)
     summary = summarise(made, [p.row for p in made.planned], ())
     screen.show_summary(summary, None, trial, as_json=json)
 
@@ -101,13 +101,15 @@ def export(
 def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
     """Export, validate, show what it came to; returns the exit code."""
     from . import screen
-    from .pipeline import plan_trial
+    from .pipeline import plan_trial, scan_trial
     from .places import workplace
     from .release.export import export_plan
     from .release.validate import validate as run_validator
 
     with workplace(trial) as pseudonyms, screen.progress(json) as progress:
-        made = plan_trial(trial, pseudonyms, engine, progress)
+        inventory = scan_trial(trial, engine, progress)
+        engine.prepare("trialbids.exporter.release.make")
+        made = plan_trial(trial, inventory, pseudonyms, progress)
         exported = export_plan(made, trial, pseudonyms, engine, progress)
         progress.start("validating", None)
         validation = run_validator(trial.output)

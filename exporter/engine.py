@@ -8,6 +8,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib import import_module
 from itertools import islice
 from multiprocessing import (
     connection,
@@ -23,8 +24,8 @@ from typing import Protocol, Self, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-PRELOAD = ("trialbids.exporter.cli", "trialbids.exporter.inventory.reading", "trialbids.exporter.release.make")
-"""The program and what workers run: imported once, in the server that they are forked from."""
+PRELOAD = ("trialbids.exporter.cli", "trialbids.exporter.inventory.reading")
+"""The program and what workers run first: imported once, in the server that they are forked from."""
 
 
 class Engine(Protocol):
@@ -32,6 +33,10 @@ class Engine(Protocol):
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
         """Yield ``(item, result)`` as results come, in any order. An exception in ``function`` is raised here."""
+        ...
+
+    def prepare(self, module: str) -> None:
+        """Let workers import a module that the next stage needs, while this process does something else."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -45,6 +50,8 @@ class Serial:
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
         for item in items:
             yield item, function(item)
+
+    def prepare(self, module: str) -> None: ...
 
     def __enter__(self) -> Self:
         return self
@@ -86,11 +93,19 @@ class Processes:
             for future in running:
                 future.cancel()
 
+    def prepare(self, module: str) -> None:
+        for _ in range(self.workers):
+            self._pool.submit(_import, module)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _import(module: str) -> None:
+    import_module(module)
 
 
 def _start_worker() -> None:

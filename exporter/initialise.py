@@ -10,8 +10,8 @@ import yaml
 
 from .engine import Engine
 from .errors import UsageError
-from .inventory import Inventory, scan
 from .inventory.instance import Instance
+from .inventory.run import Inventory, scan
 from .progress import Progress
 
 TEMPLATE = """\

@@ -10,7 +10,8 @@ from .deidentify.pseudonyms import Pseudonyms
 from .engine import Engine
 from .errors import UsageError
 from .harmonise import harmonise
-from .inventory import Inventory, pixel_digest, scan
+from .inventory.instance import Instance
+from .inventory.run import Inventory, scan
 from .plan.build import Planned, build_plan
 from .plan.ledger import Ledger
 from .plan.row import write_plan
@@ -35,15 +36,17 @@ def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
     return scan(trial.sources, trial.work / "inventory", engine=engine, progress=progress)
 
 
-def plan_trial(trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Plan:
-    """Inventory, stacks, records, decisions and names; ``plan.tsv`` and the ledger are written."""
+def plan_trial(trial: Trial, inventory: Inventory, pseudonyms: Pseudonyms, progress: Progress) -> Plan:
+    """Stacks, records, decisions and names; ``plan.tsv`` and the ledger are written.
+
+    Raises ``UsageError`` where a site's rules or a table cannot be used.
+    """
     try:
         rules = load_rules(trial.rules)
     except RuleError as error:
         raise UsageError(str(error)) from error
-    inventory = scan_trial(trial, engine, progress)
     progress.start("planning", None)
-    stacking = stack_instances(inventory.instances, pixel_digest, inventory.broken_series)
+    stacking = stack_instances(inventory.instances, _digest, inventory.broken_series)
     harmonised = harmonise(stacking.stacks, rules)
     path = trial.work / "names.tsv"
     ledger = Ledger.read(path)
@@ -53,3 +56,9 @@ def plan_trial(trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: P
     write_plan(trial.work / "plan.tsv", (p.row for p in planned))
     progress.done()
     return Plan(inventory, stacking, visits, planned)
+
+
+def _digest(instance: Instance) -> str:
+    from .inventory.objects import pixel_digest  # pydicom: needed only where an identifier is met twice
+
+    return pixel_digest(instance)

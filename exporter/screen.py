@@ -18,7 +18,7 @@ from .plan.row import read_plan
 from .progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from .inventory import Inventory
+    from .inventory.run import Inventory
     from .release.export import Failure
     from .release.summary import Run, Summary
     from .release.validate import Validation

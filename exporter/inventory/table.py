@@ -10,11 +10,13 @@ from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
+
+from .hints import hints
 
 Row = TypeVar("Row")
 
@@ -25,12 +27,15 @@ _UNESCAPE = {code + _FREE_PLANE: code for code in range(0xDC80, 0xDD00)}
 """File names that are not UTF-8 reach Python as lone surrogates, which Parquet cannot hold: they are moved to
 private-use characters and back."""
 
+pa.array([])
+"""At its first array pyarrow imports pandas, where that is installed: here it happens once for all workers."""
+
 
 @cache
 def schema(row_type: type) -> pa.Schema:
     """The Arrow schema of a data class whose fields are scalars, optional scalars or tuples of scalars."""
-    hints = get_type_hints(row_type)
-    return pa.schema([pa.field(f.name, _arrow_type(hints[f.name])) for f in fields(row_type)])
+    types = hints(row_type)
+    return pa.schema([pa.field(f.name, _arrow_type(types[f.name])) for f in fields(row_type)])
 
 
 def to_table(row_type: type, rows: Sequence[Any]) -> pa.Table:
@@ -70,7 +75,7 @@ def read(row_type: type, path: Path) -> tuple[pa.Table, dict[str, str]]:
     Raises ``OSError`` or ``pyarrow.ArrowException`` where there is none or it is damaged, ``ValueError`` where its
     columns are not those of the data class.
     """
-    table = parquet.read_table(path, memory_map=False)
+    table = parquet.ParquetFile(path).read()  # read_table would import pandas where it is installed
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     bare = table.replace_schema_metadata(None)
     if bare.schema != schema(row_type):

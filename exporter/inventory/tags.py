@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_type_hints
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
+from .hints import hints
 from .instance import Floats, Instance, Words
 
 KINDS = {
@@ -42,7 +42,7 @@ def _vr(tag: int) -> bytes:
     return dictionary_VR(tag).split(" ")[0].encode()
 
 
-_HINTS = get_type_hints(Instance)
+_HINTS = hints(Instance)
 
 KEYWORDS = {"SpoilingState": "Spoiling"}
 """Fields of :class:`Instance` that the dictionary calls otherwise."""

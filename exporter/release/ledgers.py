@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..inventory import Unreadable
+from ..inventory.unreadable import Unreadable
 from ..plan.visits import Visit
 from ..qc.check import issue_id
 from ..tables import read_tsv, tsv_bytes, write_atomic

@@ -12,7 +12,7 @@ from trialbids.mappings.names import name_rules
 from ..convert import Volume, adc_scale, convert, encode, scratch_folder, voxels_sha256
 from ..deidentify.sidecar import make_sidecar
 from ..errors import ConversionError
-from ..inventory import materialise
+from ..inventory.objects import materialise
 from ..plan.build import Planned
 from ..qc.check import Evidence, Finding
 from ..qc.geometry import check_stack
