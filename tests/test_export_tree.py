@@ -299,3 +299,14 @@ def test_a_deleted_image_is_made_again(own: Trial) -> None:
     victim.unlink()
     assert run_export(own, Serial(), json=True) == 0
     assert victim.read_bytes() == before
+
+
+def test_a_mask_of_a_series_that_became_no_image_is_listed(own: Trial) -> None:
+    table = own.annotations.table if own.annotations else None
+    assert table is not None
+    lines = table.read_text(encoding="utf-8").splitlines()
+    stray = lines[1].replace(lines[1].split(",")[1], "1.2.3.4")
+    table.write_text("\n".join([*lines, stray]) + "\n", encoding="utf-8")
+    assert run_export(own, Serial(), json=True) == 0
+    issues = [r for r in rows(own.work / "issues.tsv") if r["check"] == "A01" and r["state"] == "open"]
+    assert [r["series_uid"] for r in issues] == ["1.2.3.4"]

@@ -29,19 +29,10 @@ from .commit import clear_leftovers, commit, withdraw
 from .image import Image
 from .job import Job, Outcome, run_job
 from .people import people, sex_and_age
-from .private import write_private
-from .session import Fragment, Sessions, StagedMasks, fingerprint, result_of, write_scans
+from .private import Failure, Private, write_private
+from .session import Fragment, MaskFault, Sessions, StagedMasks, fingerprint, result_of, write_scans
 from .summary import Run, Summary, measure_tree, summarise
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A session that could not be finished. ``trace`` is private."""
-
-    subject: str
-    session: str
-    message: str
-    trace: str
+from .unplaced import unplaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +222,20 @@ class _Export:
             dataset.add_change(root, date.today().isoformat(), changes)
         rows = self._final_rows(fragments)
         write_plan(self.trial.work / "plan.tsv", rows)
-        write_private(self.trial.work, self.plan, rows, fragments, self.clinical, [f.trace for f in self.failures])
+        private = Private(self.plan, rows, fragments, self.clinical, self._unplaced(images), self.failures)
+        write_private(self.trial.work, private)
         summary = summarise(self.plan, rows, images)
         dataset.write_curation(root, images, summary.to_json())
         run = Run(measure_tree(root), written, withdrawn, len(self.failures), self.plan.inventory.access_denied)
         return Exported(summary, run, tuple(self.failures), rows)
+
+    def _unplaced(self, images: Sequence[Image]) -> Sequence[MaskFault]:
+        """Masks whose series became no image; none is named while part of the source cannot be seen."""
+        if self.plan.inventory.access_denied:
+            return ()
+        paths = {image.path for image in images}
+        kept = (p for p in self.plan.planned if p.row.bids_path in paths)
+        return unplaced(self.masks, {uid for p in kept for uid in p.harmonised.stack.series_uids})
 
     def _final_rows(self, fragments: Sequence[Fragment]) -> tuple[PlanRow, ...]:
         """The plan with what the checks said of every stack."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..plan.row import PlanRow
 from ..stacks.reasons import SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
 from .ledgers import Aside, Issue, write_aside, write_issues, write_linkage, write_unreadable
-from .session import Fragment
+from .session import Fragment, MaskFault
 
 SET_ASIDE_CHECKS = {
     "duplicate": ("D01", "info"),
@@ -21,31 +22,44 @@ SET_ASIDE_CHECKS = {
 }
 
 
-def write_private(
-    work: Path,
-    plan: Plan,
-    rows: Sequence[PlanRow],
-    fragments: Sequence[Fragment],
-    clinical: ClinicalRows,
-    traces: Sequence[str],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A session that could not be finished. ``trace`` is private."""
+
+    subject: str
+    session: str
+    message: str
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """All that a run knows and that does not leave."""
+
+    plan: Plan
+    rows: Sequence[PlanRow]
+    fragments: Sequence[Fragment]
+    clinical: ClinicalRows
+    unplaced: Sequence[MaskFault]
+    failures: Sequence[Failure]
+
+
+def write_private(work: Path, run: Private) -> None:
     """Issues, what was set aside, what could not be read, who is who, and values that the allow-list stopped."""
-    write_issues(work / "issues.tsv", _issues(plan, rows, fragments, clinical), date.today().isoformat())
-    write_aside(work / "quarantine.tsv", _aside(plan, rows, fragments))
-    write_unreadable(work / "unreadable.tsv", plan.inventory.unreadable)
-    write_linkage(work / "linkage.tsv", plan.visits.all)
-    _write_dropped(work / "dropped-values.tsv", fragments)
-    write_atomic(work / "errors.log", "\n".join(traces).encode())
+    write_issues(work / "issues.tsv", [*_source_issues(run.plan), *_image_issues(run)], date.today().isoformat())
+    write_aside(work / "quarantine.tsv", _aside(run.plan, run.rows, run.fragments))
+    write_unreadable(work / "unreadable.tsv", run.plan.inventory.unreadable)
+    write_linkage(work / "linkage.tsv", run.plan.visits.all)
+    _write_dropped(work / "dropped-values.tsv", run.fragments)
+    write_atomic(work / "errors.log", "\n".join(f.trace for f in run.failures).encode())
 
 
-def _issues(
-    plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment], clinical: ClinicalRows
-) -> Iterable[Issue]:
-    series = {row.stack_id: row.series_uid for row in rows}
+def _source_issues(plan: Plan) -> Iterable[Issue]:
+    """What is known before a pixel is read."""
     for notice in plan.visits.notices:
         yield Issue(notice.check, "subject", notice.severity, notice.message, key=notice.subject)
     for aside in plan.stacking.set_aside:
-        check, severity = SET_ASIDE_CHECKS.get(aside.reason, ("Q98", "warning"))
+        check, severity = SET_ASIDE_CHECKS[aside.reason]
         i = aside.instance
         yield Issue(check, "instance", severity, aside.message, i.SeriesInstanceUID, key=f"{aside.reason} {i.key}")
     for stack in plan.stacking.stacks:
@@ -57,26 +71,22 @@ def _issues(
             key = f"{unreadable.path} {unreadable.member}"
             check = "F02" if unreadable.reason == "truncated" else "F01"
             yield Issue(check, "instance", "error", unreadable.message, unreadable.series_uid, key=key)
-    for fragment in fragments:
-        for result in fragment.results:
-            for f in result.findings:
-                yield Issue(
-                    f.check,
-                    "stack",
-                    f.severity,
-                    f.message,
-                    series.get(result.stack_id, ""),
-                    result.stack_id,
-                    f.evidence.key,
-                )
-            if result.verdict == "fail" and not any(f.severity == "error" for f in result.findings):
-                yield Issue("Q97", "stack", "error", result.message, series.get(result.stack_id, ""), result.stack_id)
-        for fault in fragment.masks.faults:
-            yield Issue(fault.check, "stack", "error", fault.message, fault.series_uid)
-    for sentence in clinical.unmatched:
+
+
+def _image_issues(run: Private) -> Iterable[Issue]:
+    """What the checks said of every stack, what became of the masks and the clinical rows."""
+    series = {row.stack_id: row.series_uid for row in run.rows}
+    for result in (r for fragment in run.fragments for r in fragment.results):
+        uid = series.get(result.stack_id, "")
+        for f in result.findings:
+            yield Issue(f.check, "stack", f.severity, f.message, uid, result.stack_id, f.evidence.key)
+        if result.verdict == "fail" and not any(f.severity == "error" for f in result.findings):
+            yield Issue("F03", "stack", "error", result.message, uid, result.stack_id)
+    faults = [fault for fragment in run.fragments for fault in fragment.masks.faults]
+    for fault in (*faults, *run.unplaced):
+        yield Issue(fault.check, "stack", "error", fault.message, fault.series_uid)
+    for sentence in (*run.clinical.unmatched, *run.clinical.refused):
         yield Issue("C09", "subject", "warning", sentence)
-    for sentence in clinical.refused:
-        yield Issue("C11", "subject", "warning", sentence)
 
 
 def _aside(plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> list[Aside]:
