@@ -121,9 +121,8 @@ def test_known_vendor_words_pass() -> None:
         SoftwareVersions="syngo MR E11",
         SequenceName="*tse2d1_25",
     )
-    assert [made.content[k] for k in ("Manufacturer", "ManufacturersModelName", "SoftwareVersions", "SequenceName")] == [
-        "SIEMENS", "Skyra", "syngo MR E11", "*tse2d1_25",
-    ]  # fmt: skip
+    keys = ("Manufacturer", "ManufacturersModelName", "SoftwareVersions", "SequenceName")
+    assert [made.content[k] for k in keys] == ["SIEMENS", "Skyra", "syngo MR E11", "*tse2d1_25"]
     assert not made.dropped
 
 
