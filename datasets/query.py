@@ -31,7 +31,7 @@ class Times:
     tolerance: float
 
     def __init__(self, times: Sequence[float], tolerance: float = 5.0) -> None:
-        given = tuple(float(t) for t in times)
+        given = _numbers("Times", times)
         if not given or given[0] < 0 or any(a >= b for a, b in pairwise(given)):
             raise QueryError(f"Times: {list(times)} is not a rising list of seconds from 0 on")
         if not tolerance >= 0:
@@ -114,7 +114,7 @@ class Q:
             "label": _tuple(label),
             "reader": _tuple(reader),
             "phases": phases,
-            "bvalues": tuple(float(b) for b in bvalues),
+            "bvalues": _numbers("Q: bvalues", bvalues),
             "units": units,
         }
         if phases is not None and not isinstance(phases, Times):
@@ -193,6 +193,16 @@ def _derived(value: str | Sequence[str]) -> tuple[str, ...] | None:
         if word not in legal:
             raise QueryError(f"Q: derived={word!r} is not in the vocabulary; legal: {' '.join(legal)} any")
     return tuple(word for word in legal if word in words)
+
+
+def _numbers(what: str, values: Sequence[float]) -> tuple[float, ...]:
+    """Numbers in a list. Raises ``QueryError`` where one number, a text or something else is given."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise QueryError(f"{what}: expected a list of numbers, such as [0, 800]; found {values!r}")
+    try:
+        return tuple(float(v) for v in values)
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"{what}: expected a list of numbers, such as [0, 800]; found {values!r}") from error
 
 
 def _check_bvalues(bvalues: tuple[float, ...]) -> None:

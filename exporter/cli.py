@@ -43,14 +43,21 @@ Places = Annotated[
 ]
 
 
-@app.callback()
-def options(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
-    """Options of the program itself."""
-    if version:
-        from importlib.metadata import version as installed
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
 
-        typer.echo(f"trialbids {installed('trialbids')}")
+        typer.echo(f"trialbids {version('trialbids')}")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Options of the program itself."""
 
 
 @app.command()
@@ -76,6 +83,8 @@ def plan(
 ) -> None:  # fmt: skip
     """Decide what every stack is, whether it is kept and what it will be called: writes plan.tsv, exports nothing."""
     from . import screen
+    from .annotations.clinical import join_clinical
+    from .annotations.table import read_masks
     from .pipeline import plan_trial, scan_trial
     from .places import workplace
     from .release.summary import summarise
@@ -83,6 +92,9 @@ def plan(
     trial = _trial(places, work)
     with _engine(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
         made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress)
+        join_clinical(trial.clinical, made.visits.all)
+        if trial.annotations is not None:
+            read_masks(trial.annotations.table, trial.work / "readers.tsv")
     summary = summarise(made, [p.row for p in made.planned], ())
     screen.show_summary(summary, None, trial, as_json=json)
 

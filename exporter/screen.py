@@ -124,7 +124,7 @@ def show_summary(
     for failure in failures:
         where = trial.work / "errors.log"
         ERR.print(f"sub-{failure.subject} ses-{failure.session}: {failure.message}; the details are in {where}")
-    lists = "plan.tsv, quarantine.tsv, unreadable.tsv, issues.tsv, linkage.tsv"
+    lists = "plan.tsv" if run is None else "plan.tsv, quarantine.tsv, unreadable.tsv, issues.tsv, linkage.tsv"
     OUT.print(f"the private lists are in {trial.work}: {lists}")
     if validation is not None:
         show_validation(validation, as_json=False)

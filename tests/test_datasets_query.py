@@ -92,3 +92,11 @@ def test_a_query_is_written_as_it_was_asked() -> None:
 def test_the_examples_in_the_docstrings(module) -> None:
     outcome = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
     assert outcome.attempted and not outcome.failed
+
+
+@pytest.mark.parametrize("wrong", [800, "800", [None]])
+def test_what_is_no_list_of_numbers_is_named(wrong: object) -> None:
+    with pytest.raises(QueryError, match="list of numbers"):
+        Q("trace", bvalues=wrong)  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="list of numbers"):
+        Times(wrong)  # type: ignore[arg-type]

@@ -98,7 +98,9 @@ def test_voxels_and_affines_are_those_of_bare_dcm2niix(real_data: Path, tmp_path
         materialise(instances, scratch / "in")
         outputs = run_dcm2niix(scratch / "in", scratch / "out", instances[0], sum(i.size for i in instances))
         stored = np.asarray(image.dataobj.get_unscaled())
-        same = [volumes(o.voxels) == volumes(stored) and np.allclose(o.affine, image.affine, atol=1e-4) for o in outputs]
+        same = [
+            volumes(o.voxels) == volumes(stored) and np.allclose(o.affine, image.affine, atol=1e-4) for o in outputs
+        ]
         assert any(same), row["bids_path"]
         compared += 1
     assert compared >= 60

@@ -160,5 +160,5 @@ def test_a_site_is_a_label_that_does_not_name_the_institution(tmp_path: Path) ->
     rows = [one(InstitutionName="North Hospital")]
     found = visits(rows, tmp_path)
     assert found.of(rows[0]).site.startswith("S") and "North" not in found.of(rows[0]).site
-    assert any("no site is configured" in n.message for n in found.notices)
+    assert any("no site was found" in n.message for n in found.notices)
     assert visits(rows, tmp_path, site={"value": "S01"}).of(rows[0]).site == "S01"

@@ -77,7 +77,8 @@ def _opened(row: MaskRow) -> Nifti1Pair:
         nifti = kind.from_filename(row.file)
         voxel_type = np.dtype(nifti.get_data_dtype())
     except UNREADABLE as error:
-        raise MaskRefused("F03", f"line {row.line}: the mask cannot be read as NIfTI") from error
+        what = "cannot be read as NIfTI" if row.file.exists() else "is not there"
+        raise MaskRefused("F03", f"line {row.line}: the mask {what}") from error
     if voxel_type.kind not in REAL:
         raise MaskRefused("F03", f"line {row.line}: the mask's voxels are of type {voxel_type}; save it as uint8")
     return nifti

@@ -271,7 +271,7 @@ class _Sites:
     def notices(self) -> list[Notice]:
         if not self._guessed:
             return []
-        sentence = "no site is configured: it is a keyed label of the institution, or of the device where none is named"
+        sentence = "no site was found: it is a keyed label of the institution, or of the device where none is named"
         return [Notice("C04", "warning", "", sentence)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from .image import Image
 from .job import Job, Outcome, run_job
 from .people import people, sex_and_age
 from .private import Failure, Private, write_private
-from .session import Fragment, MaskFault, Sessions, StagedMasks, fingerprint, result_of, write_scans
+from .session import UNFINISHED, Fragment, MaskFault, Sessions, StagedMasks, fingerprint, result_of, write_scans
 from .summary import Run, Summary, measure_tree, summarise
 from .unplaced import unplaced
 
@@ -74,7 +74,8 @@ class _Export:
         self._refuse_another_source()
         clear_leftovers(self.trial.output)
         self.sessions.clear_staging()
-        self._write_description()
+        if not self.plan.inventory.access_denied:
+            self._write_description()
         wanted = {visit: self._fingerprint(kept) for visit, kept in self.kept.items() if kept}
         stale = [visit for visit, value in wanted.items() if not self._is_good(visit, value)]
         if self.plan.inventory.access_denied:
@@ -181,19 +182,20 @@ class _Export:
     def _commit(self, fresh: Sequence[Fragment], gone: Sequence[tuple[str, str]]) -> list[str]:
         """Sessions into the tree and out of it, so that it is valid after every single step.
 
-        Before sessions come, ``participants.tsv`` lists them (a line without a folder is valid); before one leaves,
-        the tables that speak of all are taken away until the merge.
+        Before sessions come, ``participants.tsv`` lists them (a line without a folder is valid where there is another
+        subject); before one leaves, and for the first ones, the tables that speak of all are away until the merge.
         """
         root = self.trial.output
         added = sum(f.key not in self.known for f in fresh)
         after = [f for key, f in self.known.items() if key not in gone] + list(fresh)
-        if gone or not all(f.images for f in fresh):
+        if gone or not all(f.images for f in fresh) or not any(root.glob("sub-*")):
             dataset.hide_tables(root)
         else:
             self._write_participants(after)
         dataset.write_annotations_description(root, self.trial.trial, (m for f in after for m in f.masks.paths))
         for f in fresh:
-            self.sessions.forget(*f.key)
+            if f.key in self.known:
+                self.sessions.keep(replace(self.known[f.key], fingerprint=UNFINISHED))
             _replace(self.sessions.staging(*f.key), root, f.key)
             _replace(self.sessions.staged_masks(*f.key), root / dataset.ANNOTATIONS, f.key)
             self.sessions.keep(f)

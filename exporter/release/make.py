@@ -91,7 +91,7 @@ def _extra(planned: Planned, volume: Volume) -> Mapping[str, Any]:
     if planned.harmonised.record.sequence == "ADC":
         first = planned.harmonised.stack.first
         scale = adc_scale(volume, first.RescaleType or first.Units)
-        extra["Units"] = "mm2/s" if scale is not None else "arbitrary"
+        extra["Units"] = "arbitrary" if scale is None else "mm2/s" if scale == 1.0 else f"{scale:g} mm2/s"
         if scale is not None:
             extra["ADCScale"] = scale
     return extra

@@ -112,7 +112,7 @@ def _aside(plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -
         out.append(
             Aside(what, i.SeriesInstanceUID, "/".join(p for p in (i.path, i.member) if p), aside.reason, aside.message)
         )
-    return out
+    return sorted(out, key=lambda row: not row.reason.startswith("quarantine"))
 
 
 def _folder(path: str, member: str) -> str:

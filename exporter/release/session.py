@@ -92,6 +92,10 @@ def _result(values: Mapping[str, Any]) -> StackResult:
     return StackResult(**{**values, "findings": findings, "dropped": dropped})
 
 
+UNFINISHED = ""
+"""The fingerprint of a session that is about to be replaced: should the run end here, it is made again."""
+
+
 def _finding(values: Mapping[str, Any]) -> Finding:
     evidence = values["evidence"]
     return Finding(
@@ -165,7 +169,7 @@ class Sessions:
         write_atomic(self._file(*fragment.key), json_bytes(fragment.to_json()))
 
     def forget(self, subject: str, session: str) -> None:
-        """Forget a session: before it is replaced, and when it is withdrawn."""
+        """Forget a session that was withdrawn."""
         self._file(subject, session).unlink(missing_ok=True)
 
 
