@@ -53,7 +53,8 @@ def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
     for image in images:
         sequence = image.record.sequence
         grouped = image.acquisition_id and (sequence == "DCE" or sequence in FAMILIES["diffusion"])
-        key = (image.acquisition_id, sequence, *image.record.derived, image.record.part) if grouped else (image.path,)
+        kind = (sequence, *image.record.derived, image.record.part, image.record.dixon, str(image.record.echo_index))
+        key = (image.acquisition_id, *kind) if grouped else (image.path,)
         groups.setdefault((image.participant_id, image.session_id, *key), []).append(image)
     ordered = sorted(groups.values(), key=lambda g: (natural(g[0].session_id), natural(g[0].acquisition_id), g[0].path))
     return [tuple(sorted(group, key=lambda image: natural(image.path))) for group in ordered]

@@ -212,6 +212,33 @@ def test_a_first_export_that_dies_between_two_renames_is_valid_and_completed(
     assert {k: v for k, v in ours.items() if k != "CHANGES"} == {k: v for k, v in whole.items() if k != "CHANGES"}
 
 
+def test_sessions_that_were_done_before_an_interruption_are_not_made_again(
+    own: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(own.output)
+    shutil.rmtree(own.work / "sessions")
+    made: list[str] = []
+    whole = make.make_image
+
+    def until_the_second_session(job):
+        made.append(job.planned.visit.subject)
+        if len(set(made)) == 2:
+            raise KeyboardInterrupt
+        return whole(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make, "make_image", until_the_second_session)
+        with pytest.raises(KeyboardInterrupt):
+            run_export(own, Serial(), json=True)
+    assert [p.name for p in own.output.glob("sub-*")] == [f"sub-{made[0]}"]
+    assert validate(own.output).problems == ()
+    again: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(make, "make_image", lambda job: (again.append(job.planned.visit.subject), whole(job))[1])
+        assert run_export(own, Serial(), json=True) == 0
+    assert set(again) == {made[-1]}
+
+
 def test_what_cannot_be_opened_takes_nothing_out_of_the_tree(own: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(own.output)
     instances = pq.read_table(own.work / "inventory" / "instances.parquet").to_pylist()

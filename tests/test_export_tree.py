@@ -261,6 +261,7 @@ def test_both_engines_make_the_same_bytes(exported: Exported, own: Trial) -> Non
 
 def test_a_changed_source_redoes_only_its_session(own: Trial) -> None:
     before = snapshot(own.output)
+    texts = contents(own.output)
     plan = rows(own.work / "plan.tsv")
     row = next(r for r in plan if r["sequence"] == "T2w" and r["plane"] == "sag" and r["final_decision"] == "keep")
     instances = pq.read_table(own.work / "inventory" / "instances.parquet").to_pylist()
@@ -273,7 +274,8 @@ def test_a_changed_source_redoes_only_its_session(own: Trial) -> None:
     data[-9] ^= 1
     victim.write_bytes(data)
     assert run_export(own, Serial(), json=True) == 0
-    changed = {name for name, state in snapshot(own.output).items() if before.get(name) != state}
+    changed = {n for n, state in snapshot(own.output).items() if n.startswith("sub-") and before.get(n) != state}
+    changed |= {n for n, text in contents(own.output).items() if texts.get(n) != text}
     session = f"sub-{target['subject']}/ses-{target['session']}"
     outside = {n for n in changed if session not in n} - {
         "CHANGES",

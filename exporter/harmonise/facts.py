@@ -164,7 +164,7 @@ def record_bvalues(stack: Stack, kind: str) -> tuple[float, ...]:
     if not known:
         said = b_values_in(plain(stack.first.SeriesDescription))
         return said if len(said) == stack.n_volumes else ()
-    return known if any(stack.directions) else tuple(sorted(set(known)))
+    return known if any(stack.directions) else tuple(sorted(known))
 
 
 def directionality(rows: Sequence[Instance]) -> str:

@@ -76,13 +76,23 @@ class _Export:
         self.sessions.clear_staging()
         if not self.plan.inventory.access_denied:
             self._write_description()
-        wanted = {visit: self._fingerprint(kept) for visit, kept in self.kept.items() if kept}
+        wanted = {visit: self._fingerprint(visit) for visit, kept in self.kept.items() if kept}
         stale = [visit for visit, value in wanted.items() if not self._is_good(visit, value)]
         if self.plan.inventory.access_denied:
             stale = [visit for visit in stale if (visit.subject, visit.session) not in self.known]
-        fresh = self._make(stale, wanted)
         gone = self._gone()
-        changes = self._commit(fresh, gone)
+        before = set(self.known)
+        if stale or gone:
+            dataset.hide_tables(self.trial.output)
+        fresh = self._make(stale, wanted)
+        for key in gone:
+            self._withdraw(key)
+        counts = {
+            "added": sum(f.key not in before for f in fresh),
+            "replaced": sum(f.key in before for f in fresh),
+            "withdrawn": len(gone),
+        }
+        changes = [f"{n} session{'s' if n > 1 else ''} {word}" for word, n in counts.items() if n]
         return self._merge(changes, len(fresh), len(gone))
 
     def _all_visits(self) -> list[Visit]:
@@ -105,8 +115,15 @@ class _Export:
                 by_series[row.series_uid].append(row)
         return by_series
 
-    def _fingerprint(self, kept: Sequence[Planned]) -> str:
-        parts = [version("trialbids"), version("dcm2niix"), self.pseudonyms.fingerprint, str(allow_list().version)]
+    def _fingerprint(self, visit: Visit) -> str:
+        kept = self.kept[visit]
+        parts = [
+            str(self._start(visit)),
+            version("trialbids"),
+            version("dcm2niix"),
+            self.pseudonyms.fingerprint,
+            str(allow_list().version),
+        ]
         for p in kept:
             for uid in p.harmonised.stack.series_uids:
                 parts.extend(mask.state for mask in self.masks.get(uid, ()))
@@ -122,7 +139,7 @@ class _Export:
         dataset.write_description(self.trial.output, self.trial, source)
 
     def _make(self, visits: Sequence[Visit], wanted: Mapping[Visit, str]) -> list[Fragment]:
-        """Convert all stacks of these sessions; a session is staged when its last stack is done."""
+        """Convert all stacks of these sessions; a session goes into the tree when its last stack is done."""
         jobs = [job for visit in visits for job in self._jobs(visit)]
         left = {visit: len(self.kept[visit]) for visit in visits}
         outcomes: dict[Visit, list[Outcome]] = defaultdict(list)
@@ -135,13 +152,18 @@ class _Export:
             if left[visit] == 0:
                 fragment = self._stage(visit, outcomes.pop(visit), wanted[visit])
                 if fragment is not None:
+                    self._put(fragment)
                     fragments.append(fragment)
             self.progress.advance()
         self.progress.done()
         return sorted(fragments, key=lambda f: f.key)
 
+    def _start(self, visit: Visit) -> float | None:
+        """The first moment of a session, of all that was acquired in it."""
+        return first_moment(i for p in self.members[visit] for i in p.harmonised.stack.instances)
+
     def _jobs(self, visit: Visit) -> list[Job]:
-        start = first_moment(i for p in self.members[visit] for i in p.harmonised.stack.instances)
+        start = self._start(visit)
         staging = self.sessions.staging(visit.subject, visit.session)
         largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
         return [Job(p, staging, self.trial.work, start, self.pseudonyms) for p in largest_first]
@@ -179,34 +201,23 @@ class _Export:
         current = {(v.subject, v.session) for v, kept in self.kept.items() if kept}
         return sorted(set(self.known) - current)
 
-    def _commit(self, fresh: Sequence[Fragment], gone: Sequence[tuple[str, str]]) -> list[str]:
-        """Sessions into the tree and out of it, so that it is valid after every single step.
+    def _put(self, fragment: Fragment) -> None:
+        """One session into the tree. The tables that speak of all sessions are away until the merge."""
+        root, key = self.trial.output, fragment.key
+        dataset.write_annotations_description(root, self.trial.trial, fragment.masks.paths)
+        if key in self.known:
+            self.sessions.keep(replace(self.known[key], fingerprint=UNFINISHED))
+        _replace(self.sessions.staging(*key), root, key)
+        _replace(self.sessions.staged_masks(*key), root / dataset.ANNOTATIONS, key)
+        self.sessions.keep(fragment)
+        self.known[key] = fragment
 
-        Before sessions come, ``participants.tsv`` lists them (a line without a folder is valid where there is another
-        subject); before one leaves, and for the first ones, the tables that speak of all are away until the merge.
-        """
-        root = self.trial.output
-        added = sum(f.key not in self.known for f in fresh)
-        after = [f for key, f in self.known.items() if key not in gone] + list(fresh)
-        if gone or not all(f.images for f in fresh) or not any(root.glob("sub-*")):
-            dataset.hide_tables(root)
-        else:
-            self._write_participants(after)
-        dataset.write_annotations_description(root, self.trial.trial, (m for f in after for m in f.masks.paths))
-        for f in fresh:
-            if f.key in self.known:
-                self.sessions.keep(replace(self.known[f.key], fingerprint=UNFINISHED))
-            _replace(self.sessions.staging(*f.key), root, f.key)
-            _replace(self.sessions.staged_masks(*f.key), root / dataset.ANNOTATIONS, f.key)
-            self.sessions.keep(f)
-            self.known[f.key] = f
-        for key in gone:
-            for folder in (root, root / dataset.ANNOTATIONS):
-                withdraw(folder / f"sub-{key[0]}" / f"ses-{key[1]}")
-            self.sessions.forget(*key)
-            del self.known[key]
-        counts = {"added": added, "replaced": len(fresh) - added, "withdrawn": len(gone)}
-        return [f"{n} session{'s' if n > 1 else ''} {word}" for word, n in counts.items() if n]
+    def _withdraw(self, key: tuple[str, str]) -> None:
+        """One session out of the tree."""
+        for folder in (self.trial.output, self.trial.output / dataset.ANNOTATIONS):
+            withdraw(folder / f"sub-{key[0]}" / f"ses-{key[1]}")
+        self.sessions.forget(*key)
+        del self.known[key]
 
     def _write_participants(self, fragments: Sequence[Fragment]) -> None:
         dataset.write_participants(self.trial.output, people(fragments), self.clinical, self.trial.clinical)
@@ -214,7 +225,8 @@ class _Export:
     def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:
         """Everything that knows of all sessions: tables, manifest, the final plan, the private lists."""
         root = self.trial.output
-        fragments = [self.known[key] for key in sorted(self.known)]
+        now = {(v.subject, v.session): v for v in self.plan.visits.all}
+        fragments = [replace(f, visit=now.get(key, f.visit)) for key, f in sorted(self.known.items())]
         exported = [f for f in fragments if f.images]
         images = [image for f in exported for image in f.images]
         injected = frozenset(f.visit for f in exported if any(i.record["agent"] == "with" for i in f.images))

@@ -47,6 +47,12 @@ RULES: tuple[Rule, ...] = (
         lambda h, keep: h.record.sequence in EXCLUDED and h.record.sequence not in keep,
     ),
     Rule(
+        "burned-in-text",
+        "quarantine",
+        "the header says that text is burned into the pixels",
+        lambda h, keep: any(i.BurnedInAnnotation.upper() == "YES" for i in h.stack.instances),
+    ),
+    Rule(
         "unknown-sequence",
         "quarantine",
         "the header does not say with enough certainty what this is",
