@@ -19,7 +19,8 @@ def scans(*rows) -> list[list[int]]:
     """The series numbers of each acquisition."""
     acquisitions: dict[str, list[int]] = {}
     for stack in stacks_of(*rows).stacks:
-        acquisitions.setdefault(stack.acquisition_id, []).append(stack.first.SeriesNumber or 0)
+        numbers = {i.SeriesNumber or 0 for i in stack.instances}
+        acquisitions.setdefault(stack.acquisition_id, []).extend(numbers)
     return sorted(sorted(set(numbers)) for numbers in acquisitions.values())
 
 

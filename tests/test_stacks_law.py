@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from seriesmaker import AXIAL, CORONAL, CT, MR, SAGITTAL, content
+from seriesmaker import AXIAL, CORONAL, CT, MR, SAGITTAL, content, series
 
+from trialbids.exporter.engine import Serial
 from trialbids.exporter.harmonise import harmonise
 from trialbids.exporter.inventory.instance import Instance
+from trialbids.exporter.inventory.objects import pixel_digest
+from trialbids.exporter.inventory.run import scan
+from trialbids.exporter.progress import Silent
 from trialbids.exporter.stacks import Stacking, stack_instances
 from trialbids.mappings.rules import load_rules
 
@@ -59,6 +66,11 @@ HEADERS = st.fixed_dictionaries(
         "b_value": maybe(None, None, 0.0, 50.0, 800.0),
         "b_direction": maybe((), (), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
         "MagneticFieldStrength": maybe(None, 1.5, 3.0),
+        "SequenceName": maybe("", "*ep_b50t", "*ep_b800#2", "tfl3d1"),
+        "AcquisitionDateTime": maybe("", "", "20200101235959.5+0100", "2020"),
+        "SeriesDate": maybe("", "20200101", "x"),
+        "SliceThickness": maybe(None, 3.0, 5.0),
+        "KVP": maybe(None, 80.0, 120.0),
     }
 )
 
@@ -113,3 +125,44 @@ def test_every_stack_gets_a_record_inside_the_vocabulary(rows: list[Instance]) -
     done = harmonise(stacks, load_rules())
     assert [h.stack for h in done] == list(stacks)  # and Record checks every value where it is made
     assert all((h.record.confidence == 0.0) == (h.record.sequence == "unknown") for h in done)
+
+
+@pytest.fixture(scope="module")
+def folders(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Instance, ...]]:
+    """The instances of every folder of real data."""
+    return {
+        f.name: scan([f], tmp_path_factory.mktemp("store"), engine=Serial(), progress=Silent()).instances
+        for f in sorted((real_data / "dicom").iterdir())
+        if f.is_dir()
+    }
+
+
+def test_the_law_on_every_folder_of_real_data_alone_and_together(folders: dict[str, tuple[Instance, ...]]) -> None:
+    together = [i for rows in folders.values() for i in rows]
+    assert len(folders) >= 8
+    for rows in (*folders.values(), together):
+        stacking = stack_instances(rows, pixel_digest)
+        assert Counter(everything(stacking)) == Counter(i.key for i in rows)
+        assert len({s.stack_id for s in stacking.stacks}) == len(stacking.stacks)
+        shuffled = list(rows)
+        Random(len(rows)).shuffle(shuffled)
+        assert stack_instances(shuffled, pixel_digest) == stacking
+
+
+@relaxed
+@given(
+    st.lists(st.sampled_from([0.0, 50.0, 400.0, 800.0, None]), min_size=1, max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_diffusion_series_of_any_b_values_lose_no_volume_and_repeat_none(
+    bs: list[float | None], random: Random
+) -> None:
+    header = {"ScanningSequence": ("EP",), "RepetitionTime": 5000.0, "EchoTime": 60.0}
+    kind = ("DERIVED", "PRIMARY", "DIFFUSION", "TRACEW")
+    rows = [i for n, b in enumerate(bs, 1) for i in series(n, 3, b_value=b, ImageType=kind, **header)]
+    random.shuffle(rows)
+    stacking = stack_instances(rows, content)
+    assert Counter(everything(stacking)) == Counter(i.key for i in rows)
+    for stack in stacking.stacks:
+        assert list(stack.bvalues) == sorted(set(stack.bvalues))
+        assert len(stack.instances) == stack.n_slices * stack.n_volumes

@@ -12,6 +12,7 @@ from ..stacks.stack import Stack
 from .dcm2niix import run_dcm2niix
 from .gradients import with_gradients
 from .grid import Grid, expected_grids
+from .joined import by_series, joined
 from .native import build
 from .pixels import PixelReader
 from .proof import volume_order
@@ -37,6 +38,8 @@ def convert(stack: Stack, materialise: Materialise, scratch: Path) -> Volume:
         reader = PixelReader({(i.path, i.member): path for i, path in zip(objects, paths, strict=True)})
         outputs = run_dcm2niix(source, Path(name, "out"), stack.first, sum(i.size for i in objects))
         volume, refusal = choose(outputs, grids, stack, reader)
+        if volume is None and by_series(stack):
+            volume, refusal = joined(stack, lambda one: choose(outputs, grids, one, reader))
         if volume is None:
             volume = build_instead(stack, reader, outputs, refusal)
     return with_gradients(volume, stack)

@@ -1,4 +1,4 @@
-"""Inventory to stacks: sift, split each series, lay out volumes, join what is one scan."""
+"""Inventory to stacks: sift, split each series, lay out volumes, join what is one scan, merge its b-values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..inventory.instance import Instance
 from .joins import join
+from .merge import merge_weightings
 from .numbering import number_acquisition
 from .reasons import SERIES_INCOMPLETE, SOP_UID_REUSED
 from .sift import Digest, doubtful_series, sift
@@ -30,7 +31,8 @@ RT_IMAGE_CLASS = "1.2.840.10008.5.1.4.1.1.481.1"
 def stack_instances(instances: Iterable[Instance], digest: Digest, broken: Collection[str] = ()) -> Stacking:
     """Sort every instance into exactly one stack, or set it aside with a reason.
 
-    ``digest`` gives a hash of an object's content and is called only for objects that share a SOPInstanceUID;
+    ``digest`` gives a hash of an object's content and is called only for objects that share a SOPInstanceUID
+    or all else that names an image;
     ``broken`` names series of which some object could not be read. The result does not depend on the order of the
     input.
     """
@@ -38,7 +40,7 @@ def stack_instances(instances: Iterable[Instance], digest: Digest, broken: Colle
     doubts = dict.fromkeys(broken, SERIES_INCOMPLETE) | doubtful_series(good)
     reused = {a.instance.SOPInstanceUID for a in aside if a.reason == SOP_UID_REUSED}
     stacks = [
-        replace(stack, doubt=doubts.get(uid, ""), caution=SOP_UID_REUSED if holds(stack, reused) else "")
+        replace(stack, doubt=doubts.get(uid, stack.doubt), caution=SOP_UID_REUSED if holds(stack, reused) else "")
         for (_, _, uid), series in series_of(good)
         for stack in stacks_of_series(series)
     ]
@@ -46,7 +48,10 @@ def stack_instances(instances: Iterable[Instance], digest: Digest, broken: Colle
     for stack in stacks:
         by_study[stack.first.PatientID, stack.first.StudyInstanceUID].append(stack)
     joined = [
-        stack for study in by_study.values() for acquisition in join(study) for stack in number_acquisition(acquisition)
+        stack
+        for study in by_study.values()
+        for acquisition in join(study)
+        for stack in number_acquisition(merge_weightings(acquisition))
     ]
     aside.sort(key=lambda s: s.instance.key)
     return Stacking(tuple(sorted(joined, key=stack_order)), tuple(aside))
@@ -103,6 +108,7 @@ def make_stack(values: tuple[tuple[str, str], ...], b: Block) -> Stack:
         bvalues=b.bvalues,
         directions=b.directions,
         phase_index=b.phase,
+        doubt=b.doubt,
     )
 
 

@@ -16,12 +16,11 @@ PART_WORDS = {
     **dict.fromkeys(("I", "IMAGINARY", "I_FFE", "I_SE", "I_IR"), "imag"),
     **dict.fromkeys(("M", "MAGNITUDE", "M_FFE", "M_SE", "M_IR", "M_TFE"), "mag"),
 }
-DIXON_WORDS = {
-    **dict.fromkeys(("W", "WATER"), "water"),
-    **dict.fromkeys(("F", "FAT"), "fat"),
-    **dict.fromkeys(("IP", "IN_PHASE", "INPHASE", "IN PHASE"), "inphase"),
-    **dict.fromkeys(("OP", "OPP_PHASE", "OPPOSED_PHASE", "OUT_PHASE", "OUTPHASE", "OUT PHASE"), "opposed"),
-}
+DIXON_WORD = re.compile(
+    r"(?:WFI?|DIXON|IDEAL|FLEX)?[ _-]*(?:(?P<water>W|WATER)|(?P<fat>F|FAT)|(?P<inphase>IP|IN[ _-]?PHASE)|"
+    r"(?P<opposed>OP|OOP|OPP(?:OSED)?[ _-]?PHASE|OUT(?:[ _-]?OF)?[ _-]?PHASE))(?:[ _-]*(?:ONLY|IMAGE))?"
+)
+"""A word of ImageType that names a Dixon product: W, IP (Philips), WATER, IN_PHASE (Siemens, GE), WFOP (Canon)."""
 # fmt: off
 CONTENT_WORDS = frozenset([
     "ADC", "EADC", "EXP_ADC", "FA", "COLFA", "TENSOR", "LOCALIZER", "SCREENSAVE", "MOCO", "AVG", "MPR", "MIP",
@@ -42,6 +41,13 @@ MAP_TEXT = re.compile(
 CALCULATED = re.compile(
     r"calc(?:ulated)?[ _-]?b|(?:^|[^a-z])c(?:omp|dwi|alc)[ _-]?b(?:val)?[ _-]?\d|synthetic[ _-]?b|cdwi"
 )
+PRODUCT_TEXT = re.compile(
+    r"(?<![a-z])(water|fat|in ?phase|out ?phase|opp(?:osed)? ?phase|opp|in|w|f|ip|op|"
+    r"wasser|fett|eau|graisse|agua|água|grasa|gordura|acqua|grasso|wfip|wfop|pha?s?e?|mag\w*|swi|mip|minip)(?![a-z])"
+)
+NAMED_B = re.compile(r"\*?[a-z]+\d*d?_b(\d+)(?:t|#\d+)?")
+DESCRIBED_B = re.compile(r"(?<![a-z0-9])b[ _-]?(?:val(?:ue)?s?)?[ _=-]*((?:\d+[ _,;/+-]*)+)")
+DYNAMIC_TEXT = re.compile(r"(?:^|[^a-z])(?:dyn\w*|dce|twist|tricks|disco|perf\w*|multi ?phase|ph ?\d+/)|tt ?= ?\d")
 DESCRIBED_TIME = re.compile(r"tt ?= ?(\d+(?:\.\d+)?) ?s(?:ec)?\b", re.IGNORECASE)
 
 
@@ -76,8 +82,9 @@ def is_phase_contrast_free(image_type: Words) -> bool:
 def dixon_of(image_type: Words) -> str:
     """The Dixon product that ImageType names, "" where it names none."""
     for word in image_type[2:]:
-        if word.strip().upper() in DIXON_WORDS:
-            return DIXON_WORDS[word.strip().upper()]
+        match = DIXON_WORD.fullmatch(word.strip().upper())
+        if match:
+            return match.lastgroup or ""
     return ""
 
 
@@ -93,13 +100,13 @@ def map_kind(image_type: Words, description: str) -> str:
     """``ADC``, ``expADC``, ``FA``, ``colFA`` or ``tensor`` for a diffusion map, "" for an image.
 
     ImageType names a map even beside TRACEW (Siemens derives maps from traces); the description counts only
-    where ImageType does not say that the image is a trace.
+    where ImageType does not say that the image is a trace or an original.
     """
     words = upper(image_type)
     for word in ("COLFA", "EADC", "EXP_ADC", "FA", "ADC", "TENSOR"):
         if word in words:
             return MAP_WORDS[word]
-    if words & {"TRACEW", "TRACE"}:
+    if words & {"TRACEW", "TRACE", "ORIGINAL", "SUB", "SUBTRACTION"}:
         return ""
     match = MAP_TEXT.search(description.lower())
     if match is None:
@@ -119,6 +126,25 @@ def is_calculated_b(instance: Instance) -> bool:
     return bool(measured) and bool(instance.b_value) and instance.b_value not in measured
 
 
+def b_value(instance: Instance) -> float | None:
+    """The b-value in s/mm² of its tag, else the one in a Siemens SequenceName (``*ep_b50t``, ``ep_b800#3``)."""
+    return named_b(instance.SequenceName) if instance.b_value is None else instance.b_value
+
+
+@lru_cache(maxsize=8192)
+def named_b(sequence_name: str) -> float | None:
+    """The one b-value that a Siemens SequenceName gives, None for a range or for another name."""
+    match = NAMED_B.fullmatch(sequence_name.strip().lower())
+    return float(match[1]) if match else None
+
+
+@lru_cache(maxsize=8192)
+def described_b(description: str) -> float | None:
+    """The b-value that a description gives, None where it gives none or several."""
+    found = {float(b) for said in DESCRIBED_B.findall(description.lower()) for b in re.findall(r"\d+", said)}
+    return found.pop() if len(found) == 1 else None
+
+
 @lru_cache(maxsize=8192)
 def says_calculated(image_type: Words, description: str) -> bool:
     """Whether ImageType or the description says that the b-value was computed."""
@@ -136,8 +162,11 @@ def is_diffusion_weighted(instance: Instance) -> bool:
     """Whether the image is an acquisition with diffusion weighting (no map)."""
     if map_kind(instance.ImageType, instance.SeriesDescription):
         return False
-    weighted = instance.b_value is not None and instance.b_value > 0
-    return weighted or "DIFFUSION" in upper(instance.ImageType) or instance.AcquisitionContrast == "DIFFUSION"
+    return (
+        (b_value(instance) or 0.0) > 0
+        or "DIFFUSION" in upper(instance.ImageType)
+        or instance.AcquisitionContrast == "DIFFUSION"
+    )
 
 
 def has_direction(instance: Instance) -> bool:
@@ -164,14 +193,15 @@ def described_time(instance: Instance) -> float | None:
     return float(match[1]) if match else None
 
 
-@lru_cache(maxsize=65536)
-def clock(text: str) -> float | None:
-    """A DICOM TM value as seconds of the day, None where it cannot be read."""
-    digits = text.strip().replace(":", "")
-    if len(digits) < 4 or not digits[:4].isdigit():
-        return None
-    try:
-        seconds = float(digits[4:] or 0)
-    except ValueError:
-        return None
-    return int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + seconds
+def says_dynamic(instance: Instance) -> bool:
+    """The scanner's own words for a time point of a dynamic scan."""
+    name = instance.SequenceName.lower()
+    told = described_time(instance) is not None or "dyn" in name or "twist" in name
+    text = f"{instance.SeriesDescription} {instance.ProtocolName}".lower()
+    return told or (instance.NumberOfTemporalPositions or 0) >= 3 or bool(DYNAMIC_TEXT.search(text))
+
+
+@lru_cache(maxsize=8192)
+def product_words(description: str) -> str:
+    """The words of a description that tell one product of a scan from another, sorted and joined."""
+    return " ".join(sorted(set(PRODUCT_TEXT.findall(description.lower()))))

@@ -118,7 +118,7 @@ def same_product(a: Signature, b: Signature) -> bool:
     if a.kind != "weighted":
         return a.kind != "calc" or a.bvalues == b.bvalues
     directed = any(a.stack.directions) == any(b.stack.directions)
-    return directed and (a.bvalues == b.bvalues or bool(a.bvalues & b.bvalues))
+    return directed and (a.weightings == b.weightings or bool(a.weightings & b.weightings))
 
 
 def time_points(signatures: Sequence[Signature]) -> Groups:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..inventory.instance import Instance
-from .headers import clock, described_time
+from ..inventory.moment import moment, unwrapped
+from .headers import described_time
 from .joins import FLIPS_AT_LEAST, TOLD_DYNAMIC_AT_LEAST
 from .signature import Signature
 from .stack import Stack
 
 LONGEST_DYNAMIC_S = 2 * 3600.0
 """A time span longer than this is no dynamic scan: the clock is not to be believed."""
-DAY_S = 86400.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PhaseClock:
 PHASE_CLOCKS = (
     PhaseClock("TemporalPositionTimeOffset", lambda i: i.TemporalPositionTimeOffset),
     PhaseClock("TriggerTime", lambda i: None if i.TriggerTime is None else i.TriggerTime / 1000.0),
-    PhaseClock("AcquisitionTime", lambda i: clock(i.AcquisitionTime)),
+    PhaseClock("AcquisitionTime", moment),
     PhaseClock("description", described_time),
 )
 """In the order of trust."""
@@ -89,14 +89,14 @@ def by_product(signatures: Sequence[Signature], key: Callable[[Signature], tuple
 
 def phase_order(members: Sequence[int], stacks: Sequence[Stack], signatures: Sequence[Signature]) -> list[int]:
     """Order of the phases: within one series as laid out, across series by time, then by counters."""
-    starts = [signatures[k].start for k in members]
-    by_time = None not in starts and len(set(starts)) == len(members)
+    starts = dict(zip(members, unwrapped([signatures[k].start for k in members]), strict=True))
+    by_time = None not in starts.values() and len(set(starts.values())) == len(members)
 
     def key(k: int) -> tuple[float, int, int, str]:
         acquisition = stacks[k].first.AcquisitionNumber
         counter = acquisition if acquisition is not None and stacks[k].phase_index is None else 0
         laid_out = stacks[k].phase_index or 0
-        start = signatures[k].start if by_time and not laid_out else 0.0
+        start = starts[k] if by_time and not laid_out else 0.0
         return (start or 0.0), counter or laid_out, signatures[k].number, stacks[k].stack_id
 
     return sorted(members, key=key)
@@ -108,15 +108,20 @@ def phase_times(phases: Sequence[Stack]) -> tuple[list[float], str]:
     A clock is plausible if every phase has a time, each later than the one before, within two hours.
     """
     for source in PHASE_CLOCKS:
-        times = [min((t for i in p.instances if (t := source.read(i)) is not None), default=None) for p in phases]
+        times = unwrapped([earliest(p, source) for p in phases])
         known = [t for t in times if t is not None]
         if len(known) != len(phases):
             continue
-        since = [(t - known[0]) % DAY_S if source.name == "AcquisitionTime" else t - known[0] for t in known]
+        since = [round(t - known[0], 6) for t in known]
         rising = all(b > a for a, b in pairwise(since))
         if rising and since[-1] <= LONGEST_DYNAMIC_S and (len(since) > 1 or known[0] == 0):
             return [round(t, 3) for t in since], source.name
     return [], ""
+
+
+def earliest(phase: Stack, clock: PhaseClock) -> float | None:
+    """The first reading of a clock among the images of one phase, seconds."""
+    return min((t for t in unwrapped([clock.read(i) for i in phase.instances]) if t is not None), default=None)
 
 
 def number_flips(stacks: list[Stack], signatures: Sequence[Signature]) -> None:

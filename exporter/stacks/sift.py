@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from ..inventory.instance import Instance
-from .reasons import DUPLICATE, SENTENCES, SERIES_IN_TWO_PATIENTS, SERIES_IN_TWO_STUDIES, SOP_UID_REUSED
+from .reasons import DUPLICATE, RESENT, SENTENCES, SERIES_IN_TWO_PATIENTS, SERIES_IN_TWO_STUDIES, SOP_UID_REUSED
+from .resent import resent_objects
 from .stack import SetAside
 
 Digest = Callable[[Instance], str]
@@ -17,9 +18,17 @@ Object = tuple[Instance, ...]
 def sift(instances: Iterable[Instance], digest: Digest) -> tuple[list[Instance], list[SetAside]]:
     """Part the inventory into what can be stacked and what is set aside.
 
-    ``digest`` gives a hash of an object's content; it is called only where a SOPInstanceUID is met twice.
+    ``digest`` gives a hash of an object's content; it is called only where a SOPInstanceUID, or all that
+    the headers of a series say, is met twice.
     """
-    return unique_objects(objects_of(instances), digest)
+    kept, aside = unique_objects(objects_of(instances), digest)
+    objects = objects_of(kept)
+    again = resent_objects(objects, digest)
+    if not again:
+        return kept, aside
+    copies = [rows for rows in objects if (rows[0].path, rows[0].member) in again]
+    aside.extend(set_aside(copies, RESENT))
+    return [i for i in kept if (i.path, i.member) not in again], aside
 
 
 def objects_of(instances: Iterable[Instance]) -> list[Object]:

@@ -6,22 +6,37 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..inventory.moment import first_moment
 from .geometry import normal, position
-from .headers import clock, content_of, described_time, dixon_of, is_calculated_b, map_kind, part, upper
+from .headers import (
+    b_value,
+    content_of,
+    dixon_of,
+    is_calculated_b,
+    is_echo_planar_series,
+    map_kind,
+    part,
+    product_words,
+    says_dynamic,
+    upper,
+)
 from .headers import is_diffusion_weighted as weighted
 from .stack import Stack
 
+SHORTEST_SPIN_ECHO_TR_MS = 50.0
+"""No spin echo is repeated as fast as this, so the readout is a gradient echo."""
+
+FAST_TR_MS, FAST_TE_MS = 60.0, 8.0
+QUICKEST_TR_MS = 15.0
+"""With so short a TR the echo is early, whether its time is told or not."""
+
 DERIVED_TEXT = re.compile(r"(?:^|[^a-z])(?:m?ip|mpr|sub(?:tr\w*)?|reformat\w*|screen ?save)(?:[^a-z]|$)")
-DYNAMIC_TEXT = re.compile(r"(?:^|[^a-z])(?:dyn\w*|dce|twist|tricks|disco|perf\w*|multi ?phase|ph ?\d+/)|tt ?= ?\d")
-PRODUCT_TEXT = re.compile(
-    r"(?<![a-z])(water|fat|in ?phase|out ?phase|opp(?:osed)? ?phase|opp|in|w|f|ip|op|"
-    r"pha?s?e?|mag\w*|swi|mip|minip)(?![a-z])"
-)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """One stack, with the properties that the join rules compare. Times are seconds of the day."""
+    """One stack, with the properties that the join rules compare. Times are seconds on one line
+    of all days (:mod:`trialbids.exporter.inventory.moment`)."""
 
     stack: Stack
 
@@ -68,9 +83,8 @@ class Signature:
 
     @cached_property
     def start(self) -> float | None:
-        """The earliest acquisition time."""
-        times = [t for i in self.stack.instances if (t := clock(i.AcquisitionTime)) is not None]
-        return min(times, default=None)
+        """When the acquisition began; it rises over midnight."""
+        return first_moment(self.stack.instances)
 
     @cached_property
     def text(self) -> str:
@@ -84,9 +98,10 @@ class Signature:
         found = map_kind(first.ImageType, first.SeriesDescription)
         if found:
             return found
-        if not any(weighted(i) for i in self.stack.instances):
-            return ""
-        return "calc" if is_calculated_b(first) else "weighted"
+        if any(weighted(i) for i in self.stack.instances):
+            return "calc" if is_calculated_b(first) else "weighted"
+        unweighted = is_echo_planar_series(first) and all(b_value(i) == 0 for i in self.stack.instances)
+        return "weighted" if unweighted else ""  # some vendors write b = 0 on images of every kind
 
     @cached_property
     def bvalues(self) -> frozenset[float]:
@@ -94,10 +109,16 @@ class Signature:
         return frozenset(b for b in self.stack.bvalues if b >= 10)
 
     @cached_property
+    def weightings(self) -> frozenset[tuple[float, tuple[float, ...]]]:
+        """The b-values above zero, each with its direction."""
+        directions = self.stack.directions or ((),) * len(self.stack.bvalues)
+        return frozenset((b, d) for b, d in zip(self.stack.bvalues, directions, strict=True) if b >= 10)
+
+    @cached_property
     def image(self) -> tuple[object, ...]:
         """What kind of image of the scan it is: Dixon product, part, content, and the description's words for them."""
         first = self.stack.first
-        words = tuple(sorted(set(PRODUCT_TEXT.findall(self.text))))
+        words = product_words(first.SeriesDescription)
         return dixon_of(first.ImageType), part(first), content_of(first.ImageType), words
 
     @cached_property
@@ -115,19 +136,17 @@ class Signature:
     @cached_property
     def says_dynamic(self) -> bool:
         """The scanner's own words for a time point of a dynamic scan."""
-        first = self.stack.first
-        name = first.SequenceName.lower()
-        told = described_time(first) is not None or "dyn" in name or "twist" in name
-        many = (first.NumberOfTemporalPositions or 0) >= 3
-        return told or many or bool(DYNAMIC_TEXT.search(f"{self.text} {first.ProtocolName.lower()}"))
+        return says_dynamic(self.stack.first)
 
     @cached_property
     def is_fast_gradient_echo(self) -> bool:
         """A T1-weighted gradient echo as dynamic and variable-flip-angle scans use: short TR and TE."""
         first = self.stack.first
         sequence = {w.upper() for w in first.ScanningSequence}
-        gradient = "GR" in sequence or first.EchoPulseSequence == "GRADIENT" or not sequence
-        quick = 0 < (first.RepetitionTime or 0) <= 60 and 0 < (first.EchoTime or 0) <= 8
+        tr, te = first.RepetitionTime or 0.0, first.EchoTime or 0.0
+        told = "GR" in sequence or first.EchoPulseSequence == "GRADIENT" or not sequence & {"SE", "IR"}
+        gradient = told or 0 < tr <= SHORTEST_SPIN_ECHO_TR_MS
+        quick = 0 < tr <= FAST_TR_MS and te <= FAST_TE_MS and (te > 0 or tr <= QUICKEST_TR_MS)
         return gradient and quick and "EP" not in sequence and not self.kind
 
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from ..inventory.instance import Floats, Instance
 from .geometry import orientation_groups, plane, position_bins
 from .headers import (
+    b_value,
     content_of,
     dixon_of,
     has_direction,
@@ -23,6 +24,7 @@ from .headers import (
     is_echo_planar_series,
     map_kind,
     part,
+    product_words,
     upper,
 )
 
@@ -32,6 +34,7 @@ SplitValues = tuple[tuple[str, str], ...]
 
 SAME_ECHO_MS = 0.1
 """Echo times this close are one echo, written with jitter."""
+SAME_THICKNESS_MM = 0.1
 
 
 class Split(Protocol):
@@ -92,7 +95,7 @@ class ByOrigin:
     name: str = "origin"
 
     def applies(self, instances: Group) -> bool:
-        return not all(is_diffusion_weighted(i) or i.b_value == 0 for i in instances)
+        return not all(is_diffusion_weighted(i) or b_value(i) == 0 for i in instances)
 
     def keys(self, instances: Group) -> list[str]:
         return [i.ImageType[0].strip().lower() if i.ImageType else "" for i in instances]
@@ -112,44 +115,50 @@ class ByDirectionality:
 
 
 @dataclass(frozen=True)
-class ByEcho:
-    """Split echoes, by echo time; a time series or a diffusion scan has one nominal echo."""
+class ByNumber:
+    """Split by a number that is written with jitter: values closer than ``apart`` to the next are one."""
 
-    name: str = "echo"
+    name: str
+    read: Callable[[Instance], float | None]
+    apart: float
+    makes_sense: Callable[[Group], bool] = bool
 
     def applies(self, instances: Group) -> bool:
-        times = {i.EchoTime for i in instances}
-        return len(times) > 1 and not any(is_diffusion_weighted(i) for i in instances)
+        return len({self.read(i) for i in instances}) > 1 and self.makes_sense(instances)
 
     def keys(self, instances: Group) -> list[str]:
-        echo: dict[float, str] = {}
+        values = [-1.0 if (v := self.read(i)) is None else v for i in instances]
+        key: dict[float, str] = {}
         last = -1.0
-        for time in sorted({-1.0 if i.EchoTime is None else i.EchoTime for i in instances}):
-            echo[time] = rounded(time, 2) if time - last > SAME_ECHO_MS else echo.get(last, "")
-            last = time
-        return [echo[-1.0 if i.EchoTime is None else i.EchoTime] for i in instances]
+        for value in sorted(set(values)):
+            key[value] = rounded(value, 2) if value - last > self.apart else key.get(last, "")
+            last = value
+        return [key[v] for v in values]
 
 
 @dataclass(frozen=True)
-class ByImageType:
-    """Split by the whole of ImageType, where the same positions are met twice and ImageType tells them apart."""
+class WherePlacesRepeat:
+    """Split by a header value only where the same positions are met twice and the value tells them apart."""
 
-    name: str = "image-type"
+    name: str
+    key: Callable[[Instance], str]
 
     def applies(self, instances: Group) -> bool:
-        if len({i.ImageType for i in instances}) < 2 or any(is_diffusion_weighted(i) for i in instances):
+        keys = [self.key(i) for i in instances]
+        if len(set(keys)) < 2 or any(is_diffusion_weighted(i) for i in instances):
             return False
         bins = position_bins(instances)
-        one_of_each = Counter(zip(bins, (i.ImageType for i in instances), strict=True))
+        one_of_each = set(zip(bins, keys, strict=True))
         return max(Counter(bins).values()) > 1 and len(one_of_each) > len(set(bins))
 
     def keys(self, instances: Group) -> list[str]:
-        return ["/".join(i.ImageType) for i in instances]
+        return [self.key(i) for i in instances]
 
 
 def weighting(instance: Instance) -> float:
     """The b-value, 0 where there is none or it only stands for none (b below 10 s/mm²)."""
-    return 0.0 if instance.b_value is None or instance.b_value < 10 else instance.b_value
+    b = b_value(instance)
+    return 0.0 if b is None or b < 10 else b
 
 
 def rounded(value: float | None, digits: int) -> str:
@@ -180,6 +189,11 @@ def flip(instance: Instance) -> str:
     return "" if is_echo_planar_series(instance) else rounded(instance.FlipAngle, 1)
 
 
+def no_diffusion(instances: Group) -> bool:
+    """A diffusion scan has one nominal echo."""
+    return not any(is_diffusion_weighted(i) for i in instances)
+
+
 def inversion(instance: Instance) -> str:
     """The inversion time (0 and absent are the same)."""
     return rounded(instance.InversionTime or None, 0)
@@ -195,13 +209,16 @@ SPLITS: tuple[Split, ...] = (
     ByOrigin(),
     ByHeader("dixon", lambda i: dixon_of(i.ImageType)),
     ByHeader("part", part),
-    ByEcho(),
+    ByNumber("echo", lambda i: i.EchoTime, SAME_ECHO_MS, no_diffusion),
     ByHeader("flip", flip),
     ByHeader("inversion", inversion),
     ByDirectionality(),
     ByHeader("kernel", lambda i: i.ConvolutionKernel),
     ByHeader("correction", lambda i: "attn" if "ATTN" in upper(i.CorrectedImage) else ""),
-    ByImageType(),
+    ByNumber("thickness", lambda i: i.SliceThickness, SAME_THICKNESS_MM, lambda rows: rows[0].Modality != "PT"),
+    WherePlacesRepeat("image-type", lambda i: "/".join(i.ImageType)),
+    WherePlacesRepeat("energy", lambda i: rounded(i.KVP, 0) if i.Modality == "CT" else ""),
+    WherePlacesRepeat("product-words", lambda i: product_words(i.SeriesDescription)),
 )
 
 

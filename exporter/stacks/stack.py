@@ -16,6 +16,7 @@ class Stack:
     ``bvalues`` and ``directions`` have one entry a volume where the stack is diffusion, else they are empty.
     ``split`` names the rules that set this stack apart from the rest of its series, with the value each saw.
     ``stack_id`` depends on the series and the split values alone, so it stays when slices are added.
+    b-values that lie in several series are one stack, which bears the ``stack_id`` of the first of them.
     Objects that are no images have one stack a series with no slices and no volumes.
     ``doubt`` is the reason (:mod:`.reasons`) why its whole series cannot be trusted, "" where it can; ``caution`` is
     one why a person should look at the image although it is kept.

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..inventory.instance import Instance
+from .clocks import Labels, is_beating, occurrences, volume_labels
 from .geometry import position_bins
-from .headers import clock, described_time, has_direction, is_diffusion_weighted, is_echo_planar_series
+from .headers import b_value, has_direction, is_diffusion_weighted, is_echo_planar_series
+from .reasons import NO_VOLUME_INDEX
 from .splits import SplitValues, weighting
 
 PHASES_AT_LEAST = 3
-"""Repeats that no temporal tag counts are phases from this number on; two are a repeated scan."""
+"""Repeats measured one after the other are phases from this number on; two are a repeated scan."""
+UNTOLD_PHASES_AT_LEAST = 5
+"""Repeats of which the header tells nothing are phases from this number on; fewer may be products of one scan."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """What becomes one stack: ordered instances, the volume of each, and whether it is one phase of many."""
+    """What becomes one stack: ordered instances, the volume of each, whether it is one phase of many, and a doubt."""
 
     instances: tuple[Instance, ...]
     volume: tuple[int, ...]
@@ -30,6 +34,7 @@ class Block:
     bvalues: tuple[float, ...] = ()
     directions: tuple[tuple[float, ...], ...] = ()
     phase: int | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Layout:
     def repeats(self) -> int:
         """How often the most frequent position is met."""
         return max(Counter(self.bins).values())
+
+    @property
+    def labels(self) -> Labels:
+        """The volume of each instance."""
+        return volume_labels(self.instances, self.bins)
 
     @property
     def n_positions(self) -> int:
@@ -86,22 +96,21 @@ def is_single(layout: Layout) -> bool:
 def is_diffusion(layout: Layout) -> bool:
     """Some image is diffusion-weighted and the weighting is stored, so that it orders the volumes."""
     weighted = any(is_diffusion_weighted(i) for i in layout.instances)
-    return weighted and len({i.b_value for i in layout.instances} - {None}) > 0
+    return weighted and len({b_value(i) for i in layout.instances} - {None}) > 0
 
 
 def is_time_series(layout: Layout) -> bool:
-    """A gradient-echo EPI or ASL series: one 4D image."""
-    return is_echo_planar_series(layout.instances[0]) or any(is_diffusion_weighted(i) for i in layout.instances)
+    """A gradient-echo EPI or ASL series, a beating heart, or PET frames: one 4D image."""
+    first = layout.instances[0]
+    if first.Modality == "PT" or (layout.repeats >= PHASES_AT_LEAST and is_beating(layout.instances, layout.bins)):
+        return True
+    return is_echo_planar_series(first) or any(is_diffusion_weighted(i) for i in layout.instances)
 
 
 def is_one_place(layout: Layout) -> bool:
-    """One slice, or few, followed over time: cine, real-time imaging, CT bolus tracking."""
-    first = layout.instances[0]
-    one_slice = layout.n_positions == 1 and not first.mosaic_tiles
-    beating = layout.repeats >= 8 and len({i.TriggerTime for i in layout.instances} - {None, 0.0}) >= 8
-    planar = first.MRAcquisitionType != "3D" and layout.n_positions <= 30
-    slow = any(i.NumberOfTemporalPositions and i.TemporalPositionIdentifier for i in layout.instances)
-    return layout.repeats >= PHASES_AT_LEAST and (one_slice or (beating and planar and not slow))
+    """One slice followed over time: real-time imaging, CT bolus tracking."""
+    one_slice = layout.n_positions == 1 and not layout.instances[0].mosaic_tiles
+    return one_slice and layout.repeats >= PHASES_AT_LEAST
 
 
 def one_volume(layout: Layout) -> list[Block]:
@@ -109,7 +118,7 @@ def one_volume(layout: Layout) -> list[Block]:
     bvalues: tuple[float, ...] = ()
     directions: tuple[tuple[float, ...], ...] = ()
     if is_diffusion(layout):
-        values = sorted({round(i.b_value or 0.0, 3) for i in layout.instances})
+        values = sorted({round(b_value(i) or 0.0, 3) for i in layout.instances})
         bvalues = (values[0],) if len(values) == 1 else ()
         directions = (direction(layout.instances[0]),) if bvalues else ()
     return [block(layout, [0] * len(layout.instances), bvalues, directions)]
@@ -124,29 +133,35 @@ def diffusion_volumes(layout: Layout) -> list[Block]:
     directed = any(has_direction(i) for i in layout.instances)
     chosen = sorted(first_met, key=(lambda v: first_met[v]) if directed else (lambda v: (v[0], v[1])))
     index = {v: k for k, v in enumerate(chosen)}
-    stored = {v: layout.instances[first_met[v]].b_value or 0.0 for v in chosen}
+    stored = {v: b_value(layout.instances[first_met[v]]) or 0.0 for v in chosen}
     bvalues = tuple(stored[v] for v in chosen)
     return [block(layout, [index[v] for v in volumes], bvalues, tuple(v[0][1] for v in chosen))]
 
 
 def series_in_time(layout: Layout) -> list[Block]:
     """One 4D image, volumes in the order of acquisition."""
-    labels, _ = volume_labels(layout)
-    return [block(layout, labels)]
+    return [block(layout, layout.labels.volume)]
 
 
 def phases(layout: Layout) -> list[Block]:
-    """One 3D image a volume: phases where time is told or there are three or more, else repeats."""
-    labels, told = volume_labels(layout)
-    phased = told or layout.repeats >= PHASES_AT_LEAST
+    """One 3D image a volume: phases where time is told or there are enough of them, else repeats.
+
+    Two to four volumes that nothing in the header orders are as likely the products of one measurement (water, fat),
+    so they are kept apart and doubted.
+    """
+    labels = layout.labels
+    enough = PHASES_AT_LEAST if labels.ordered else UNTOLD_PHASES_AT_LEAST
+    phased = labels.told or layout.repeats >= enough
+    doubt = "" if phased or labels.ordered else NO_VOLUME_INDEX
     by_volume: dict[int, list[int]] = defaultdict(list)
-    for k, label in enumerate(labels):
+    for k, label in enumerate(labels.volume):
         by_volume[label].append(k)
-    blocks = []
+    blocks: list[Block] = []
     for label, members in sorted(by_volume.items()):
         alone = Layout([layout.instances[k] for k in members], [layout.bins[k] for k in members])
         name = ("phase" if phased else "repeat", str(label + 1))
-        blocks.append(block(alone, [0] * len(members), split=(name,), phase=label + 1 if phased else None))
+        one = block(alone, [0] * len(members), split=(name,), phase=label + 1 if phased else None)
+        blocks.append(replace(one, doubt=doubt))
     return blocks
 
 
@@ -159,58 +174,6 @@ ARRANGEMENTS: tuple[tuple[Question, Answer], ...] = (
     (is_one_place, series_in_time),
     (lambda layout: True, phases),
 )
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A header value that may count the volumes; ``temporal`` if it says that they are phases in time."""
-
-    name: str
-    read: Callable[[Instance], float | None]
-    temporal: bool
-
-
-CLOCKS = (
-    Clock("TemporalPositionIdentifier", lambda i: i.TemporalPositionIdentifier, True),
-    Clock("TemporalPositionTimeOffset", lambda i: i.TemporalPositionTimeOffset, True),
-    Clock("TriggerTime", lambda i: i.TriggerTime, True),
-    Clock("AcquisitionNumber", lambda i: i.AcquisitionNumber, False),
-    Clock("AcquisitionTime", lambda i: clock(i.AcquisitionTime), False),
-    Clock("description", described_time, True),
-    Clock("ContentTime", lambda i: clock(i.ContentTime), False),
-)
-
-
-def volume_labels(layout: Layout) -> tuple[list[int], bool]:
-    """The volume of each instance, from 0 in order of time, and whether a temporal tag told it.
-
-    A clock is believed when it gives as many volumes as there are repeats and meets no position twice in one.
-    Where none is, the n-th image of a position belongs to volume n.
-    """
-    for clock_ in CLOCKS:
-        values = [clock_.read(i) for i in layout.instances]
-        distinct = sorted({v for v in values if v is not None})
-        if None in values or len(distinct) != layout.repeats:
-            continue
-        if max(Counter(zip(layout.bins, values, strict=True)).values()) == 1:
-            index = {v: k for k, v in enumerate(distinct)}
-            return [index[v] for v in values if v is not None], clock_.temporal
-    announced = any((i.NumberOfTemporalPositions or 0) > 1 for i in layout.instances)
-    return occurrences(layout.bins), announced
-
-
-def occurrences(keys: Sequence[object]) -> list[int]:
-    """How often each key was met before.
-
-    >>> occurrences("abab")
-    [0, 0, 1, 1]
-    """
-    met: Counter[object] = Counter()
-    turns = []
-    for key in keys:
-        turns.append(met[key])
-        met[key] += 1
-    return turns
 
 
 def direction(instance: Instance) -> tuple[float, ...]:
