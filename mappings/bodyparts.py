@@ -10,15 +10,26 @@ from typing import Any
 
 from .text import read_yaml
 
-TAG_WEIGHT, TEXT_WEIGHT, STUDY_WEIGHT = 3.0, 2.5, 1.0
+BODY = "body."
+"""Prefix of the concepts that name a body part."""
+
+SOURCES = {"tag": "body part tag", "text": "description or protocol", "study": "study description"}
+REGION_WEIGHTS = {"tag": 3.0, "text": 3.6, "study": 1.0}
+ORGAN_WEIGHTS = {"tag": 3.2, "text": 3.6, "study": 3.4}
+"""A study description that names an organ outweighs a tag that names a region, set by the protocol; against a tag that
+names another organ it is a tie."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyPart:
-    """One body part. ``code`` and ``meaning`` are SNOMED CT, empty where no single code fits."""
+    """One body part. ``code`` and ``meaning`` are SNOMED CT, empty where no single code fits.
+
+    ``combined`` parts are several in one scan: what speaks for them speaks for none of the parts alone.
+    """
 
     name: str
     within: str = ""
+    combined: bool = False
     code: str = ""
     meaning: str = ""
     tags: tuple[str, ...] = ()
@@ -37,31 +48,30 @@ def body_part(name: str, spec: Mapping[str, Any]) -> BodyPart:
     return BodyPart(
         name=name,
         within=spec.get("within", ""),
+        combined=spec.get("combined", False),
         code=spec.get("code", ""),
         meaning=spec.get("meaning", ""),
         tags=tuple(spec.get("tags", ())),
-        words=tuple(spec.get("words", ())),
+        words=tuple(str(word) for words in spec.get("words", {}).values() for word in words),
     )
 
 
 def body_part_entries() -> Iterator[tuple[str, dict[str, Any]]]:
     """Three rules a body part, each with its theme: by BodyPartExamined, by description and protocol, by the study."""
-    sources = (
-        ("tag", "body_part", "in", TAG_WEIGHT),
-        ("text", "text", "words", TEXT_WEIGHT),
-        ("study", "study", "words", STUDY_WEIGHT),
-    )
-    for part in body_parts().values():
-        for source, name, operator, weight in sources:
-            words = part.tags if source == "tag" else part.words
+    sources = (("tag", "body_part"), ("text", "named"), ("study", "study_said"))
+    parts = body_parts()
+    for part in parts.values():
+        is_organ = bool(part.within) and not parts[part.within].combined
+        for source, name in sources:
+            words = part.tags if source == "tag" else (BODY + part.name,)
             if words:
                 yield (
                     f"body-{source}",
                     {
                         "id": f"body-{part.name}-{source}",
-                        "reason": f"the {name.replace('_', ' ')} names it",
-                        "when": {name: {operator: list(words)}},
+                        "reason": f"the {SOURCES[source]} names it",
+                        "when": {name: {"in": list(words)}},
                         "votes": {"bodypart": part.name},
-                        "weight": weight,
+                        "weight": (ORGAN_WEIGHTS if is_organ else REGION_WEIGHTS)[source],
                     },
                 )

@@ -8,11 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from .facts import Facts
+from .lexicon import concepts
 from .vocabulary import vocabulary
 
 RECORD = "record."
 """Prefix of conditions on what the rules before have decided: ``record.sequence``."""
 
+CONCEPT_FIELDS = frozenset({"said", "named", "study_said"})
 FACT_NAMES = frozenset(f.name for f in fields(Facts))
 
 
@@ -78,6 +80,8 @@ def read_condition(given: Any, place: Place) -> Condition:
 
 def read_test(name: str, value: Any, place: Place) -> Condition:
     """The test of one field: a value, a list of values (one must be there), or a mapping of operators."""
+    if name in CONCEPT_FIELDS:
+        check_concepts(name, value, place)
     if not isinstance(value, dict):
         return is_one_of(name, value)
     tests: list[Condition] = []
@@ -93,6 +97,17 @@ def read_test(name: str, value: Any, place: Place) -> Condition:
         except (TypeError, ValueError) as error:
             raise place.error(f"{operator!r} of {name} cannot take {argument!r}") from error
     return tests[0] if len(tests) == 1 else all_hold(tests)
+
+
+def check_concepts(name: str, value: Any, place: Place) -> None:
+    """Raise where a test of what the text says names a concept that the lexicon does not have."""
+    given = [v for k, v in value.items() if k in ("in", "lacks", "all")] if isinstance(value, dict) else [value]
+    for asked in (word for words in given for word in (words if isinstance(words, list) else [words])):
+        if asked not in concepts():
+            raise place.error(
+                f"{asked!r} is no concept of lexicon.yaml; it has {', '.join(sorted(concepts()))}. "
+                "To look for words of your own, write text: {words: [...]}"
+            )
 
 
 def all_hold(tests: Sequence[Condition]) -> Condition:

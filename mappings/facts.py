@@ -13,7 +13,10 @@ class Facts:
     """The facts of one stack. Empty means absent or not told; several values mean that the headers differ.
 
     Times are in ms, lengths in mm, angles in degrees, b-values in s/mm², field in tesla, as DICOM has them;
-    ``phase_time`` is in seconds. Text is lower case without accents, words parted by single blanks.
+    ``phase_time`` and ``phase_interval`` are in seconds. Text is lower case without accents, words parted by single
+    blanks. ``said`` holds the concepts (:mod:`.lexicon`) of the description, and of the protocol name where the
+    description names no kind of image: on some scanners the protocol name is that of the whole examination. ``named``
+    holds those of both, ``study_said`` those of the study description.
     """
 
     # of the header
@@ -50,10 +53,15 @@ class Facts:
     echo_train: Numbers = ()
     field: Numbers = ()
     thickness: Numbers = ()
+    spacing: Numbers = ()
+    temporal_positions: int = 0
     # text
     text: str = ""
     description: str = ""
     study: str = ""
+    said: Words = ()
+    named: Words = ()
+    study_said: Words = ()
     # of the stack
     plane: str = "unknown"
     part: str = "mag"
@@ -68,6 +76,7 @@ class Facts:
     spin_echo: bool = False
     inversion: bool = False
     fast_gradient_echo: bool = False
+    balanced: bool = False
     fat_phase: str = ""
     # of the scan and the study around it
     n_orientations: int = 1
@@ -77,7 +86,11 @@ class Facts:
     told_dynamic: bool = False
     phase_index: int | None = None
     phase_time: float | None = None
+    phase_interval: float | None = None
     companions: Words = ()
     before_injection: bool = False
     after_injection: bool = False
     contrast_in_study: bool = False
+    n_in_study: int = 1
+    first_in_study: bool = False
+    beside_dynamic: bool = False

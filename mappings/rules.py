@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,9 +18,13 @@ from .plain import NotPlain, PlainLoader, read_plain
 from .vocabulary import vocabulary
 
 FOLDER = Path(__file__).parent / "rules"
-SITE_WEIGHT = 10.0
-"""Weight of a site's own rule that names none: above every built-in rule."""
+SITE_WEIGHT = 100.0
+"""Weight of a site's own rule that names none: above all built-in rules together."""
 
+LEGAL_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""Ids leave the private work folder as evidence in the released tree, so they are no free text."""
+
+Example = str | Mapping[str, Any]
 RULE_KEYS = frozenset({"id", "reason", "when", "votes", "weight", "examples"})
 
 
@@ -27,7 +33,9 @@ class Rule:
     """One rule: if the condition holds, it votes for values of attributes.
 
     ``theme`` is the file it stands in: of several rules of one theme only the strongest counts for a value,
-    so that ten synonyms in one text are not ten witnesses. ``reads`` names the fields of the condition.
+    so that ten synonyms in one text are not ten witnesses. ``reads`` names the fields of the condition, ``asks`` is the
+    condition as text, the same for the same condition. An example is a description, or a mapping of facts, for which
+    the condition holds.
     """
 
     id: str
@@ -37,7 +45,9 @@ class Rule:
     votes: tuple[tuple[str, str], ...]
     condition: Condition
     reads: tuple[str, ...]
-    examples: tuple[str, ...] = ()
+    place: Place
+    asks: str
+    examples: tuple[Example, ...] = ()
 
     @property
     def needs_record(self) -> bool:
@@ -66,17 +76,30 @@ class Rules:
 def load_rules(extra: Sequence[Path] = ()) -> Rules:
     """The built-in rules, with a site's own files on top.
 
-    A site's rule with the id of a built-in one replaces it; any other is added, with weight 10 unless it names one.
-    Raises :class:`RuleError` naming file, line and rule if a rule cannot be used.
+    A site's rule with the id of a built-in one replaces it; any other is added, with weight 100 unless it names one.
+    Raises :class:`RuleError` naming file, line and rule if a rule cannot be used, if an id stands twice in the site's
+    files, or if two of their rules ask the same and vote for different values.
     """
     built_in, within = built_in_rules()
-    rules = dict(built_in)
+    site: dict[str, Rule] = {}
     for path in extra:
-        site: dict[str, Rule] = {}
         for rule in read_rules(Path(path), theme="site", weight=SITE_WEIGHT):
-            add(site, rule, Path(path).name)
-        rules.update(site)
-    return Rules(tuple(rules.values()), within)
+            add(site, rule)
+    check_agreement(site.values())
+    return Rules(tuple((dict(built_in) | site).values()), within)
+
+
+def check_agreement(rules: Iterable[Rule]) -> None:
+    """Raise where two rules of a site ask the same and vote for different values of one attribute."""
+    votes: dict[tuple[str, str], tuple[str, Rule]] = {}
+    for rule in rules:
+        for name, value in rule.votes:
+            other, first = votes.setdefault((rule.asks, name), (value, rule))
+            if other != value and vocabulary()[name].kind == "word":
+                raise rule.place.error(
+                    f"asks the same as rule {first.id} ({first.place.file}, line {first.place.line}) but votes for "
+                    f"{name} {value!r} and not {other!r}; keep one of them"
+                )
 
 
 @cache
@@ -85,16 +108,17 @@ def built_in_rules() -> tuple[Mapping[str, Rule], Mapping[str, str]]:
     rules: dict[str, Rule] = {}
     for path in sorted(FOLDER.glob("*.yaml")):
         for rule in read_rules(path, theme=path.stem, weight=None):
-            add(rules, rule, path.name)
+            add(rules, rule)
     for theme, entry in body_part_entries():
-        add(rules, read_rule(entry, Place("bodyparts.yaml", 0, entry["id"]), theme, None), "bodyparts.yaml")
-    return rules, {name: part.within for name, part in body_parts().items() if part.within}
+        add(rules, read_rule(entry, Place("bodyparts.yaml", 0, entry["id"]), theme, None))
+    parts = body_parts()
+    return rules, {n: p.within for n, p in parts.items() if p.within and not parts[p.within].combined}
 
 
-def add(rules: dict[str, Rule], rule: Rule, file: str) -> None:
+def add(rules: dict[str, Rule], rule: Rule) -> None:
     """Add a rule; raise if its id is taken."""
     if rule.id in rules:
-        raise RuleError(f"{file}, rule {rule.id}: the id stands twice; give each rule an id of its own")
+        raise rule.place.error("the id stands twice; give each rule an id of its own")
     rules[rule.id] = rule
 
 
@@ -144,8 +168,10 @@ def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float 
     if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
         raise place.error("'weight' must be a number above 0")
     examples = given.get("examples") or []
-    if not isinstance(examples, list):
-        raise place.error("'examples' is a list of texts")
+    if not isinstance(examples, list) or not all(isinstance(e, str | dict) for e in examples):
+        raise place.error("'examples' is a list of descriptions or of mappings of facts")
+    if not LEGAL_ID.fullmatch(str(given["id"])):
+        raise place.error("an id is made of lower-case letters, digits and single hyphens: it leaves with the images")
     return Rule(
         id=str(given["id"]),
         theme=theme,
@@ -154,8 +180,17 @@ def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float 
         votes=read_votes(given["votes"], place),
         condition=read_condition(given["when"], place),
         reads=tuple(dict.fromkeys(read_names(given["when"]))),
-        examples=tuple(str(e) for e in examples),
+        place=place,
+        asks=json.dumps(without_line(given["when"]), sort_keys=True, default=str),
+        examples=tuple(without_line(e) for e in examples),
     )
+
+
+def without_line(given: Any) -> Any:
+    """A value from the file without the line numbers of its mappings."""
+    if isinstance(given, dict):
+        return {k: without_line(v) for k, v in given.items() if k != "__line__"}
+    return [without_line(v) for v in given] if isinstance(given, list) else given
 
 
 def read_votes(given: Any, place: Place) -> tuple[tuple[str, str], ...]:

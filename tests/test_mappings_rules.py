@@ -53,6 +53,8 @@ def test_every_sequence_has_a_rule() -> None:
         ),
         ("- {id: a, reason: r, votes: {dixon: fat}}", "'when' is missing"),
         ("- {id: a, reason: r, when: {any: 3}, votes: {dixon: fat}}", "'any' takes a list"),
+        ("- {id: a, reason: r, when: {said: t4}, votes: {dixon: fat}}", "'t4' is no concept of lexicon.yaml"),
+        ("- {id: a, reason: r, when: {said: {lacks: [t1, t4]}}, votes: {dixon: fat}}", "'t4' is no concept"),
     ],
 )
 def test_an_error_names_file_line_and_rule(tmp_path: Path, text: str, said: str) -> None:
@@ -77,11 +79,32 @@ def test_an_id_twice_in_one_file_is_refused(tmp_path: Path) -> None:
         load_rules([written(tmp_path, line * 2)])
 
 
+def test_an_id_is_no_free_text(tmp_path: Path) -> None:
+    with pytest.raises(RuleError, match=r"site\.yaml, line 1, rule Dr Smith: an id is made of"):
+        load_rules([written(tmp_path, "- {id: Dr Smith, reason: r, when: {plane: ax}, votes: {dixon: fat}}")])
+
+
+def test_a_site_that_contradicts_itself_is_refused_with_both_lines(tmp_path: Path) -> None:
+    first = "- {id: a, reason: r, when: {plane: ax, tr: {min: 3}}, votes: {dixon: fat}}\n"
+    second = "- {id: b, reason: r, when: {tr: {min: 3}, plane: ax}, votes: {dixon: water}}\n"
+    with pytest.raises(RuleError, match=r"site\.yaml, line 2, rule b: asks the same as rule a \(site\.yaml, line 1\)"):
+        load_rules([written(tmp_path, first + second)])
+    load_rules([written(tmp_path, first + second.replace("water", "fat"))])
+
+
+def test_two_site_files_share_no_id(tmp_path: Path) -> None:
+    one = written(tmp_path, "- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}}\n")
+    other = tmp_path / "other.yaml"
+    other.write_text("- {id: a, reason: r, when: {plane: sag}, votes: {dixon: fat}}\n")
+    with pytest.raises(RuleError, match=r"other\.yaml, line 1, rule a: the id stands twice"):
+        load_rules([one, other])
+
+
 def test_a_site_rule_replaces_the_built_in_one_of_its_id(tmp_path: Path) -> None:
     text = "- {id: se-t2, reason: ours, when: {plane: ax}, votes: {sequence: T2w}}"
     rules = load_rules([written(tmp_path, text)]).rules
     (found,) = [r for r in rules if r.id == "se-t2"]
-    assert (found.reason, found.theme, found.weight) == ("ours", "site", 10.0)
+    assert (found.reason, found.theme, found.weight) == ("ours", "site", 100.0)
     assert len(rules) == len(load_rules().rules)
 
 

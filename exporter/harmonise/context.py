@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ..stacks.geometry import orientation_groups
@@ -11,6 +12,9 @@ from ..stacks.signature import Signature
 from ..stacks.stack import Stack
 
 DYNAMIC_AT_LEAST, TOLD_AT_LEAST = 5, 3
+LEAST_STUDY = 3
+"""Of so many stacks one can be called the first of the study."""
+
 INJECTION_REACH_S = 60.0
 """A scan that begins this long after the first time point of a dynamic has the agent on board."""
 
@@ -29,15 +33,19 @@ class Context:
     n_flips: int = 0
     n_time_points: int = 0
     told_dynamic: bool = False
+    phase_interval: float | None = None
     companions: tuple[str, ...] = ()
     fat_phase: str = ""
     before_injection: bool = False
     after_injection: bool = False
     contrast_in_study: bool = False
+    n_in_study: int = 1
+    first_in_study: bool = False
+    beside_dynamic: bool = False
 
 
-def contexts(stacks: Sequence[Stack], named_agents: Mapping[str, str]) -> dict[str, Context]:
-    """The context of every stack by ``stack_id``. ``named_agents`` holds the contrast agent of each, or ""."""
+def contexts(stacks: Sequence[Stack], enhanced: Collection[str]) -> dict[str, Context]:
+    """The context of every stack by ``stack_id``; ``enhanced`` holds those whose header or text tells an agent."""
     scans: dict[str, list[Signature]] = defaultdict(list)
     studies: dict[tuple[str, str], list[Signature]] = defaultdict(list)
     series: dict[str, list[Stack]] = defaultdict(list)
@@ -51,18 +59,27 @@ def contexts(stacks: Sequence[Stack], named_agents: Mapping[str, str]) -> dict[s
     found: dict[str, Context] = {}
     for study in studies.values():
         injection = first_injection(study)
-        contrast = injection is not None or any(named_agents.get(s.stack.stack_id) for s in study)
+        first = min((s.number for s in study if s.number >= 0), default=-1)
+        dynamic = {(s.timing, s.flip) for s in study if is_dynamic(s)}
+        told = min((s.start for s in study if s.stack.stack_id in enhanced and s.start is not None), default=None)
+        contrast = injection is not None or any(s.stack.stack_id in enhanced for s in study)
         for signature in study:
             stack, start = signature.stack, signature.start
             before, after = False, False
-            if injection is not None and start is not None and stack.phase_index is None:
-                before, after = start < injection, start > injection + INJECTION_REACH_S
+            if start is not None and stack.phase_index is None:
+                before = start < min(t for t in (injection, told, math.inf) if t is not None)
+                after = (injection is not None and start > injection + INJECTION_REACH_S) or (
+                    told is not None and start > told and (injection is None or start > injection)
+                )
             found[stack.stack_id] = replace(
                 within[stack.stack_id],
                 n_orientations=turned[stack.first.SeriesInstanceUID],
-                before_injection=before,
+                before_injection=before and contrast,
                 after_injection=after,
                 contrast_in_study=contrast,
+                n_in_study=len(study),
+                first_in_study=len(study) >= LEAST_STUDY and 0 <= signature.number == first,
+                beside_dynamic=(signature.timing, signature.flip) in dynamic,
             )
     return found
 
@@ -87,6 +104,7 @@ def scan_contexts(scan: Sequence[Signature]) -> list[tuple[str, Context]]:
                 n_flips=n_flips,
                 n_time_points=n_time_points,
                 told_dynamic=told,
+                phase_interval=phase_interval(like),
                 companions=tuple(sorted(w for w, n in words.items() if n > (w in mine))),
                 fat_phase=fat_phase(s, echo_times),
             )
@@ -94,8 +112,15 @@ def scan_contexts(scan: Sequence[Signature]) -> list[tuple[str, Context]]:
     return around
 
 
+def phase_interval(scan: Sequence[Signature]) -> float | None:
+    """Mean time from one time point to the next, seconds; None where the times are not told."""
+    times = {s.stack.phase_time_s for s in scan if s.stack.phase_index is not None} - {None}
+    told = sorted(t for t in times if t is not None)
+    return (told[-1] - told[0]) / (len(told) - 1) if len(told) > 1 else None
+
+
 def first_injection(study: Sequence[Signature]) -> float | None:
-    """When the first dynamic contrast scan of a study began, seconds of the day; None where there is none."""
+    """When the first dynamic contrast scan of a study began, seconds; None where there is none."""
     scans: dict[str, list[Signature]] = defaultdict(list)
     for s in study:
         if s.stack.phase_index is not None and s.is_fast_gradient_echo:
@@ -106,6 +131,12 @@ def first_injection(study: Sequence[Signature]) -> float | None:
         if last >= DYNAMIC_AT_LEAST or (last >= TOLD_AT_LEAST and any(is_told(s) for s in scan)):
             starts.extend(s.start for s in scan if s.start is not None)
     return min(starts, default=None)
+
+
+def is_dynamic(signature: Signature) -> bool:
+    """Whether a stack is a time point, or its header counts several."""
+    many = (signature.stack.first.NumberOfTemporalPositions or 0) >= TOLD_AT_LEAST
+    return signature.is_fast_gradient_echo and (many or signature.stack.phase_index is not None)
 
 
 def is_told(signature: Signature) -> bool:

@@ -1,17 +1,21 @@
-"""From facts to a record: rules vote, the strongest wins, the margin is the confidence."""
+"""From facts to a record: rules vote, the strongest wins, what spoke for it gives the confidence."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
-from trialbids.mappings.conditions import FACT_NAMES, RECORD
+from trialbids.mappings.calibration import calibration, confidence, grounds_of
+from trialbids.mappings.conditions import RECORD
 from trialbids.mappings.facts import Facts
 from trialbids.mappings.rules import Rule, Rules
 from trialbids.mappings.vocabulary import vocabulary
+
+from .panel import Fired, Sheet, getter, panel_of
 
 LEAST_SCORE = 0.4
 """Less evidence than this says nothing."""
@@ -19,9 +23,9 @@ LEAST_SCORE = 0.4
 LEAST_MARGIN = 0.35
 """A lead smaller than this is a tie: unknown."""
 
-MARGIN_SCALE = 2.2
 ROUNDS = 4
 DEFAULTS = {"part": "mag"}
+MOST_REMEMBERED = 20000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,80 +39,160 @@ class Evidence:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """The values of all voted attributes, the confidence in ``sequence``, and who said so.
 
-    ``deciding`` holds the ids of the rules that voted for a value that won; ``evidence`` all that fired.
+    A ``sequence`` of less confidence than the calibration's least is withheld: ``unknown``.
+    ``deciding`` holds the ids of the rules that voted for a value that won.
     """
 
     values: Mapping[str, Any]
     confidence: float
     deciding: tuple[str, ...]
-    evidence: tuple[Evidence, ...]
+    fired: tuple[Rule, ...] = field(repr=False)
+    facts: Facts = field(repr=False, compare=False)
+
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All rules that fired, with what each read."""
+        sheet = Sheet(self.facts, self.values)
+        return tuple(Evidence(r.id, r.reason, what_was_read(r, sheet), r.votes, r.weight) for r in self.fired)
 
 
-class Sheet:
-    """Facts, with what has been decided so far, as a rule's condition reads them: words in lower case."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the votes on one attribute come to: the value, how sure, and the rules that voted for it."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.read = {name: as_values(name, getattr(facts, name)) for name in FACT_NAMES}
-
-    def note(self, values: Mapping[str, Any]) -> None:
-        """Make the decided values readable as ``record.<attribute>``."""
-        for name in vocabulary():
-            self.read[RECORD + name] = as_values(name, values.get(name, "unknown"))
-
-    def __call__(self, name: str) -> tuple[Any, ...]:
-        return self.read[name]
+    value: Any
+    confidence: float
+    deciding: frozenset[str]
 
 
-def as_values(name: str, value: Any) -> tuple[Any, ...]:
-    """A fact as a tuple of values. Absent numbers are (); absent words hold the empty word, which can be asked for."""
-    if isinstance(value, tuple):
-        values = tuple(v.lower() if isinstance(v, str) else v for v in value)
-        return values or ("",) if name in WORD_FIELDS else values
-    return () if value is None else (value.lower() if isinstance(value, str) else value,)
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What all rules that fired come to."""
+
+    fired: tuple[Rule, ...]
+    values: Mapping[str, Any]
+    confidence: float
+    deciding: tuple[str, ...]
 
 
-WORD_FIELDS = frozenset({"image_type", "scan_options"})
+class Judge:
+    """Applies one set of rules to many stacks, and asks nothing twice.
+
+    A rule sees nothing but the fields that it names. So stacks that are alike in the fields of all rules share one
+    decision, those alike in the fields that seldom vary share the answers on these, and what the same rules come to is
+    worked out once. It remembers up to :data:`MOST_REMEMBERED` stacks that differ, then begins anew.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = (*rules.first, *rules.later)
+        self._n_first = len(rules.first)
+        self._within = rules.within
+        self._votes_on = [tuple(dict.fromkeys(name for name, _ in rule.votes)) for rule in self._rules]
+        self._abstentions = abstentions()
+        self._asked = getter({name for rule in self._rules for name in rule.reads if not name.startswith(RECORD)})
+        self._forget()
+
+    def _forget(self) -> None:
+        numbered = list(enumerate(self._rules))
+        self._first, self._later = panel_of(numbered[: self._n_first]), panel_of(numbered[self._n_first :])
+        self._decisions: dict[Any, Decision] = {}
+        self._verdicts: dict[Fired, Verdict] = {}
+        self._outcomes: dict[tuple[str, Fired], Outcome] = {}
+
+    def __call__(self, facts: Facts) -> Decision:
+        """Decide on one stack.
+
+        Rules that ask for the record are asked again until nothing changes, four times at most.
+        """
+        key = self._asked(facts)
+        found = self._decisions.get(key)
+        if found is None:
+            if len(self._decisions) >= MOST_REMEMBERED:
+                self._forget()
+            found = self._decisions[key] = self._decide(facts)
+        return found
+
+    def _decide(self, facts: Facts) -> Decision:
+        sheet = Sheet(facts)
+        plain = self._first.fired(sheet)
+        fired, verdict = plain, self._verdict(plain)
+        for _ in range(ROUNDS):
+            sheet.decided = verdict.values
+            fired = plain + self._later.fired(sheet)
+            before, verdict = verdict, self._verdict(fired)
+            if verdict.values == before.values:
+                break
+        verdict = withheld_if_unsure(verdict)
+        return Decision(verdict.values, verdict.confidence, verdict.deciding, verdict.fired, facts)
+
+    def _verdict(self, fired: Fired) -> Verdict:
+        found = self._verdicts.get(fired)
+        if found is None:
+            found = self._verdicts[fired] = self._count(fired)
+        return found
+
+    def _count(self, fired: Fired) -> Verdict:
+        """The votes of these rules, counted attribute by attribute."""
+        cast: dict[str, list[int]] = defaultdict(list)
+        for number in fired:
+            for name in self._votes_on[number]:
+                cast[name].append(number)
+        values = dict(self._abstentions)
+        deciding: set[str] = set()
+        certain = 0.0
+        for name, numbers in cast.items():
+            key = name, tuple(numbers)
+            outcome = self._outcomes.get(key)
+            if outcome is None:
+                rules = [self._rules[number] for number in numbers]
+                outcome = self._outcomes[key] = count_votes(name, rules, self._within)
+            values[name] = outcome.value
+            deciding |= outcome.deciding
+            if name == "sequence":
+                certain = outcome.confidence
+        rules = tuple(self._rules[number] for number in fired)
+        return Verdict(rules, MappingProxyType(values), certain, tuple(sorted(deciding)))
 
 
 def decide(facts: Facts, rules: Rules) -> Decision:
-    """Apply the rules to one stack.
+    """Apply the rules to one stack; for many stacks make one :class:`Judge`."""
+    return Judge(rules)(facts)
 
-    Rules that ask for the record are asked again until nothing changes, four times at most.
+
+def abstentions() -> dict[str, Any]:
+    """What every attribute that is voted on says where nobody votes, in the order of the vocabulary."""
+    voted = [a for a in vocabulary().values() if a.kind in ("word", "words") and a.name != "phase_time_source"]
+    return {a.name: () if a.kind == "words" else DEFAULTS.get(a.name, "unknown") for a in voted}
+
+
+def count_votes(name: str, rules: Sequence[Rule], within: Mapping[str, str]) -> Outcome:
+    """The outcome of the votes of these rules on one attribute."""
+    scores = tally(rules).get(name, {})
+    attribute = vocabulary()[name]
+    if name == "bodypart":
+        scores = most_specific(scores, within)
+    if attribute.kind == "words":
+        value = tuple(w for w in attribute.values if scores.get(w, 0.0) >= LEAST_SCORE)
+    else:
+        value = winner(scores, DEFAULTS.get(name, "unknown"))
+    chosen = value if isinstance(value, tuple) else (value,)
+    deciding = frozenset(r.id for r in rules if any(a == name and v in chosen for a, v in r.votes))
+    certain = confidence(grounds_of(rules)) if name == "sequence" and value != "unknown" else 0.0
+    return Outcome(value, certain, deciding)
+
+
+def withheld_if_unsure(verdict: Verdict) -> Verdict:
+    """The verdict, without a ``sequence`` that is too often wrong on such grounds.
+
+    Only the last word is withheld: on the way to it rules may read what it would have been.
     """
-    sheet = Sheet(facts)
-    plain = [r for r in rules.first if r.condition(sheet)]
-    fired = plain
-    values, scores = resolve(fired, rules.within)
-    for _ in range(ROUNDS):
-        sheet.note(values)
-        fired = plain + [r for r in rules.later if r.condition(sheet)]
-        before, (values, scores) = values, resolve(fired, rules.within)
-        if values == before:
-            break
-    sheet.note(values)
-    deciding = tuple(sorted({r.id for r in fired if any(won(values, a, v) for a, v in r.votes)}))
-    evidence = tuple(Evidence(r.id, r.reason, what_was_read(r, sheet), r.votes, r.weight) for r in fired)
-    return Decision(values, confidence(scores.get("sequence", {})), deciding, evidence)
-
-
-def resolve(fired: Sequence[Rule], within: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """The winning value of each attribute, and all scores."""
-    scores = tally(fired)
-    if "bodypart" in scores:
-        scores["bodypart"] = most_specific(scores["bodypart"], within)
-    values: dict[str, Any] = {}
-    for name, attribute in vocabulary().items():
-        if attribute.kind == "words":
-            values[name] = tuple(w for w in attribute.values if scores.get(name, {}).get(w, 0.0) >= LEAST_SCORE)
-        elif attribute.kind == "word" and name in scores:
-            values[name] = winner(scores[name], DEFAULTS.get(name, "unknown"))
-        elif attribute.kind == "word" and name != "phase_time_source":
-            values[name] = DEFAULTS.get(name, "unknown")
-    return values, scores
+    if verdict.confidence >= calibration().least or verdict.values["sequence"] == "unknown":
+        return verdict
+    return replace(verdict, values=MappingProxyType({**verdict.values, "sequence": "unknown"}), confidence=0.0)
 
 
 def tally(fired: Sequence[Rule]) -> dict[str, dict[str, float]]:
@@ -137,14 +221,6 @@ def lead_of(scores: Mapping[str, float]) -> tuple[str, float]:
     return (ranked[0][0], ranked[0][1] - second) if ranked else ("unknown", 0.0)
 
 
-def confidence(scores: Mapping[str, float]) -> float:
-    """Confidence from the lead of the winner: 0 where nothing won, rising towards 1."""
-    best, lead = lead_of(scores)
-    if winner(scores, "unknown") == "unknown" or best == "unknown":
-        return 0.0
-    return round(1.0 - 0.5 * math.exp(-lead / MARGIN_SCALE), 3)
-
-
 def most_specific(scores: Mapping[str, float], within: Mapping[str, str]) -> dict[str, float]:
     """Let what speaks for a region speak for the parts of it that were named as well.
 
@@ -158,12 +234,6 @@ def most_specific(scores: Mapping[str, float], within: Mapping[str, str]) -> dic
             raised[name] += scores.get(outer, 0.0)
             outer = within.get(outer)
     return raised
-
-
-def won(values: Mapping[str, Any], attribute: str, value: str) -> bool:
-    """Whether a vote went to the winner."""
-    chosen = values.get(attribute)
-    return value in chosen if isinstance(chosen, tuple) else value == chosen
 
 
 def what_was_read(rule: Rule, sheet: Sheet) -> tuple[tuple[str, str], ...]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
+from trialbids.mappings.description import b_values_in, plain
 from trialbids.mappings.facts import Facts
+from trialbids.mappings.lexicon import kinds, read_concepts
 
 from ..inventory.instance import Instance
 from ..stacks.geometry import plane
 from ..stacks.headers import dixon_of, has_direction, is_calculated_b, is_diffusion_weighted, map_kind, part, upper
+from ..stacks.signature import FAST_TE_MS, FAST_TR_MS, QUICKEST_TR_MS, SHORTEST_SPIN_ECHO_TR_MS
 from ..stacks.stack import Stack
 from .context import Context
-from .text import b_values_in, plain
 
 VENDORS = {
     "siemens": "siemens",
@@ -28,10 +31,14 @@ VENDORS = {
     "hyperfine": "hyperfine",
     "bruker": "bruker",
 }
+EXAMINATION_PROTOCOLS = frozenset({"ge", "canon", "hitachi"})
 NO_AGENT = frozenset({"", "none", "no", "no contrast", "without", "n", "n/a", "na", "0", "ohne", "sans", "nein", "non"})
 EPI_TRAIN, EPI_TE_MS = 16, 12.0
-SHORTEST_SPIN_ECHO_TR_MS = 50.0
-"""No spin echo is repeated as fast as this, so the readout is a gradient echo."""
+LEAST_TI_MS = 50.0
+"""A shorter inversion time prepares the fat of a spoiled gradient echo (GE writes it), not the contrast."""
+
+BALANCED_NAME = re.compile(r"\*?(?:tf[ix]|gre_bssfp|trufi|bssfp)")
+BALANCED_TR_MS, BALANCED_FLIP = 7.0, 45.0
 
 
 def facts_of(stack: Stack, context: Context) -> Facts:
@@ -41,16 +48,13 @@ def facts_of(stack: Stack, context: Context) -> Facts:
     scanning = words(rows, lambda i: i.ScanningSequence)
     gradient, spin, planar = readout(first, scanning)
     kind = diffusion_kind(stack)
-    inversion = (
-        "ir" in scanning or first.InversionRecovery == "YES" or bool(numbers(rows, lambda i: i.InversionTime or None))
-    )
-    fast = (
-        gradient
-        and not planar
-        and not kind
-        and 0 < (first.RepetitionTime or 0) <= 60
-        and 0 < (first.EchoTime or 0) <= 8
-    )
+    tr, te = first.RepetitionTime or 0.0, first.EchoTime or 0.0
+    times = numbers(rows, lambda i: i.InversionTime or None)
+    inversion = "ir" in scanning or first.InversionRecovery == "YES" or bool(times and max(times) >= LEAST_TI_MS)
+    quick = 0 < tr <= FAST_TR_MS and te <= FAST_TE_MS and (te > 0 or tr <= QUICKEST_TR_MS)
+    fast = gradient and not planar and not kind and quick
+    description, protocol = plain(first.SeriesDescription), plain(first.ProtocolName)
+    study = plain(first.StudyDescription)
     return Facts(
         modality=first.Modality.lower(),
         sop_class=first.SOPClassUID,
@@ -80,14 +84,19 @@ def facts_of(stack: Stack, context: Context) -> Facts:
         side=tuple(s.strip().lower() for s in (first.Laterality, first.ImageLaterality) if s.strip()),
         tr=numbers(rows, lambda i: i.RepetitionTime or None),
         te=numbers(rows, lambda i: i.EchoTime or None),
-        ti=numbers(rows, lambda i: i.InversionTime or None),
+        ti=times,
         flip=numbers(rows, lambda i: i.FlipAngle),
         echo_train=numbers(rows, lambda i: i.EchoTrainLength or None),
         field=numbers(rows, lambda i: i.MagneticFieldStrength or None),
         thickness=numbers(rows, lambda i: i.SliceThickness),
+        spacing=first.PixelSpacing[:1],
+        temporal_positions=first.NumberOfTemporalPositions or 0,
         text=plain(f"{first.SeriesDescription} | {first.ProtocolName}"),
-        description=plain(first.SeriesDescription),
-        study=plain(first.StudyDescription),
+        description=description,
+        study=study,
+        said=said(description, protocol, vendor(first.Manufacturer)),
+        named=tuple(dict.fromkeys(read_concepts(description) + read_concepts(protocol))),
+        study_said=read_concepts(study),
         plane=plane(first.ImageOrientationPatient),
         part=part(first),
         dixon=dixon_of(first.ImageType),
@@ -101,6 +110,7 @@ def facts_of(stack: Stack, context: Context) -> Facts:
         spin_echo=spin,
         inversion=inversion,
         fast_gradient_echo=fast,
+        balanced=gradient and not planar and is_balanced(first),
         fat_phase=context.fat_phase if gradient and not planar else "",
         n_orientations=context.n_orientations,
         n_echoes=context.n_echoes,
@@ -109,11 +119,35 @@ def facts_of(stack: Stack, context: Context) -> Facts:
         told_dynamic=context.told_dynamic,
         phase_index=stack.phase_index,
         phase_time=stack.phase_time_s,
+        phase_interval=context.phase_interval,
         companions=context.companions,
         before_injection=context.before_injection,
         after_injection=context.after_injection,
         contrast_in_study=context.contrast_in_study,
+        n_in_study=context.n_in_study,
+        first_in_study=context.first_in_study,
+        beside_dynamic=context.beside_dynamic,
     )
+
+
+def said(description: str, protocol: str, vendor: str = "") -> tuple[str, ...]:
+    """What the description says, and what the protocol name says where the description names no kind of image.
+
+    On the scanners of :data:`EXAMINATION_PROTOCOLS` the protocol name is that of the whole examination.
+    """
+    own = read_concepts(description)
+    if vendor in EXAMINATION_PROTOCOLS or not kinds().isdisjoint(own):
+        return own
+    return tuple(dict.fromkeys(own + read_concepts(protocol)))
+
+
+def is_balanced(first: Instance) -> bool:
+    """Whether a gradient echo is balanced: by its name, or by shortest TR, an echo at its half and a large flip."""
+    tr, te = first.RepetitionTime or 0.0, first.EchoTime or 0.0
+    if BALANCED_NAME.match(first.SequenceName.strip().lower()):
+        return True
+    quick = 0 < tr <= BALANCED_TR_MS and (first.FlipAngle or 0.0) >= BALANCED_FLIP
+    return quick and 0.35 <= te / tr <= 0.65
 
 
 def representatives(stack: Stack) -> list[Instance]:
@@ -133,13 +167,15 @@ def readout(first: Instance, scanning: tuple[str, ...]) -> tuple[bool, bool, boo
     gradient = "gr" in scanning or pulse in ("GRADIENT", "BOTH") or name.startswith(("epfid", "fl", "tfl", "tfi", "fi"))
     gradient = gradient or bool(types & {"M_FFE", "FFE", "M_TFE"})
     spin = ("se" in scanning or pulse in ("SPIN", "BOTH") or "M_SE" in types) and not name.startswith("epfid")
-    spin = spin or ("ir" in scanning and "gr" not in scanning and "ep" not in scanning)
+    prepared = "ir" in scanning and "gr" not in scanning and "ep" not in scanning
+    quick = 0 < (first.RepetitionTime or 0) <= SHORTEST_SPIN_ECHO_TR_MS
+    spin, gradient = spin or (prepared and not quick), gradient or (prepared and quick)
     train = (first.EchoTrainLength or 0) >= EPI_TRAIN and (first.EchoTime or 0) >= EPI_TE_MS
     if gradient and not spin and train and first.MRAcquisitionType != "3D":
         planar = True
     if not (gradient or spin or planar):
         spin = name.startswith(("tse", "se", "tir", "spc", "h2d", "fse"))
-        gradient = not spin and 0 < (first.RepetitionTime or 0) <= SHORTEST_SPIN_ECHO_TR_MS
+        gradient = not spin and quick
     return gradient and not (spin and not planar), spin, planar
 
 
@@ -149,11 +185,17 @@ def diffusion_kind(stack: Stack) -> str:
     if first.Modality not in ("MR", ""):
         return ""
     found = map_kind(first.ImageType, first.SeriesDescription)
-    if found:
+    if found and not (is_gradient_only(first) and not map_kind(first.ImageType, "")):
         return found.lower()
     if not any(is_diffusion_weighted(i) for i in representatives(stack)):
         return ""
     return "calc" if is_calculated_b(first) else "weighted"
+
+
+def is_gradient_only(first: Instance) -> bool:
+    """Whether the header tells a gradient echo that is not echo planar, of which no diffusion map is made."""
+    told = {w.upper() for w in first.ScanningSequence}
+    return "GR" in told and not told & {"EP", "SE"}
 
 
 def record_bvalues(stack: Stack, kind: str) -> tuple[float, ...]:
@@ -179,6 +221,12 @@ def agent(rows: Sequence[Instance]) -> str:
     """The contrast agent named in the header, "" where none is or the tag says none."""
     named = {i.ContrastBolusAgent.strip().lower() for i in rows} - NO_AGENT
     return " ".join(sorted(named))
+
+
+def tells_agent(stack: Stack) -> bool:
+    """Whether a stack's own header or description tells a contrast agent on board."""
+    told = read_concepts(plain(stack.first.SeriesDescription))
+    return bool(agent(representatives(stack))) or ("with_agent" in told and "without_agent" not in told)
 
 
 def vendor(manufacturer: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trialbids.mappings.facts import Facts
@@ -11,8 +11,8 @@ from trialbids.mappings.rules import Rules
 
 from ..stacks.stack import Stack
 from .context import contexts
-from .decide import Decision, Evidence, decide
-from .facts import agent, facts_of, representatives
+from .decide import Decision, Evidence, Judge
+from .facts import facts_of, tells_agent
 
 PART_FREE = frozenset({"ADC", "expADC", "FA", "colFA", "S0map", "perfmap", "fatfraction"})
 WITH_BVALUES = frozenset({"DWI", "trace"})
@@ -29,23 +29,31 @@ class Harmonised:
 
 
 def harmonise(stacks: Sequence[Stack], rules: Rules) -> list[Harmonised]:
-    """The harmonised record of every stack, in the order given.
+    """The harmonised record of every stack, in the order given, with every rule that fired.
 
     Stacks of one study should be given together: injections, time points and flip angles are read across them.
     Objects that are no images get an empty record.
     """
+    return [
+        Harmonised(stack, record, decision.evidence if decision else ())
+        for stack, record, decision in judged(stacks, Judge(rules))
+    ]
+
+
+def judged(stacks: Sequence[Stack], judge: Judge) -> Iterator[tuple[Stack, Record, Decision | None]]:
+    """Each stack with its record and the decision behind it, None for objects that are no images.
+
+    This is :func:`harmonise` without its evidence, which costs more than all the rest where a table is long.
+    """
     images = [s for s in stacks if s.is_image]
-    named = {s.stack_id: agent(representatives(s)) for s in images}
-    around = contexts(images, named)
-    done: list[Harmonised] = []
+    around = contexts(images, {s.stack_id for s in images if tells_agent(s)})
     for stack in stacks:
         if not stack.is_image:
-            done.append(Harmonised(stack, Record(), ()))
+            yield stack, Record(), None
             continue
         facts = facts_of(stack, around[stack.stack_id])
-        decision = decide(facts, rules)
-        done.append(Harmonised(stack, record_of(stack, facts, decision), decision.evidence))
-    return done
+        decision = judge(facts)
+        yield stack, record_of(stack, facts, decision), decision
 
 
 def record_of(stack: Stack, facts: Facts, decision: Decision) -> Record:

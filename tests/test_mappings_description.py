@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seriesmaker import records_of, series
 
-from trialbids.exporter.harmonise.text import b_values_in, plain
+from trialbids.mappings.description import b_values_in, plain
 
 
 @pytest.mark.parametrize(

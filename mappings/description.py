@@ -8,7 +8,12 @@ from functools import lru_cache
 
 CAMEL = re.compile(r"(?<=[a-z][a-z])(?=[A-Z])")
 AGENT_MARK = re.compile(r"\+\s*(c|gd|km|kv|gado\w*|contrast\w*)(?![a-z])")
+AGENT_BEFORE = re.compile(r"(?<![a-z0-9])(c|gd|km)\s*\+(?!\s*(?:c|gd|km)(?![a-z]))")
+NO_AGENT_MARK = re.compile(r"(?<=[\s_])-\s?c(?![a-z0-9])|(?<![a-z0-9])c-(?=\s|$)")
+LAST_PLUS = re.compile(r"(?<=[\s_])\+\s*$")
 STAR = re.compile(r"([tr]2)\s*\*")
+PAIR = re.compile(r"\(\d+/\d+/\d+\)\s*([-+])\s*\(\d+/\d+/\d+\)")
+"""How GE names the difference or sum of two images, by their examination, series and number."""
 SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
@@ -22,7 +27,11 @@ def plain(text: str) -> str:
     split = CAMEL.sub(" ", text)
     bare = "".join(c for c in unicodedata.normalize("NFKD", split) if not unicodedata.combining(c)).lower()
     bare = bare.replace("ß", "ss")
+    bare = PAIR.sub(lambda m: " imagediff " if m[1] == "-" else " imagesum ", bare)
+    bare = AGENT_BEFORE.sub(" plusc ", bare)
+    bare = NO_AGENT_MARK.sub(" minusc ", bare)
     bare = AGENT_MARK.sub(lambda m: " plus" + ("gd" if m[1].startswith("gado") else m[1]) + " ", bare)
+    bare = LAST_PLUS.sub(" plus", bare)
     bare = STAR.sub(r"\1star ", bare)
     return SEPARATORS.sub(" ", bare).strip()
 

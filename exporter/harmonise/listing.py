@@ -1,0 +1,240 @@
+"""A table of DICOM keywords in, the same table with the record out: a trial is judged before a pixel is moved."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from hashlib import sha256
+from pathlib import Path
+
+from trialbids.mappings.record import Record
+from trialbids.mappings.rules import RuleError, load_rules
+from trialbids.mappings.vocabulary import vocabulary
+
+from ..engine import Engine
+from ..errors import UsageError
+from ..progress import Progress
+from .columns import BadCell, Column, find_columns, read_row
+from .decide import Judge
+from .record import judged
+from .rowstacks import Row, merged, modality_of, study_stacks
+from .tablefile import ListingFile, check_output, read_listing, write_listing
+
+RECORD_COLUMNS = (*vocabulary(), "confidence", "evidence")
+CLASH = "harmonised_"
+"""What a column of the record is called where the table has one of its name."""
+
+ROWS_A_UNIT = 1000
+SMALL = 3000
+"""A table of fewer rows is judged before further processes would have started."""
+
+MOST_SERIES = 500
+"""No study has more series; what shares an identifier beyond this is no study and gives no context."""
+
+
+RuleFile = tuple[str, str]
+"""A site's own rules: the path, and a hash of what stands in it, so that no worker keeps rules that have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A listing that is ready to be judged: its columns that are read, and a site's own rules."""
+
+    listing: ListingFile
+    columns: tuple[Column, ...]
+    rules: tuple[RuleFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The cells of the record for one row, and the modality by which it was judged ("" where nothing told it)."""
+
+    number: int
+    cells: tuple[str, ...]
+    modality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a table came to. ``sequences`` and ``unknown`` count rows; ``read`` says which column was taken for which
+    attribute; ``without_modality`` counts rows that were judged by their words alone."""
+
+    rows: int
+    answered: int
+    unknown: int
+    sequences: dict[str, int]
+    read: dict[str, str]
+    without_modality: int
+    bad_cells: tuple[BadCell, ...]
+    short_rows: tuple[int, ...]
+    crowded_studies: tuple[tuple[str, int], ...]
+
+
+def open_listing(table: Path, output: Path, rules: Sequence[Path] = ()) -> Task:
+    """Read a table and check all that can be checked before work begins.
+
+    Raises ``UsageError`` where the table, the rules or the place of the output cannot be used.
+    """
+    listing = read_listing(table)
+    columns = find_columns(listing)
+    check_output(output, table)
+    try:
+        load_rules(rules)
+    except RuleError as error:
+        raise UsageError(str(error)) from error
+    return Task(listing, columns, tuple((str(p), sha256(p.read_bytes()).hexdigest()) for p in rules))
+
+
+def harmonise_listing(task: Task, output: Path, engine: Engine, progress: Progress) -> Summary:
+    """Judge every row and write the table with the columns of the record added: same rows, same order.
+
+    A row is a series. Rows that share PatientID and StudyInstanceUID are one study and give each other context, by the
+    code that judges files; without a StudyInstanceUID every row stands alone.
+
+    A row need not name its modality: attributes that only MR, CT or PET has tell it. A row of words alone is not taken
+    for MR: rules on words decide, also for CT and PET, and what only the modality can tell stays unknown. The summary
+    counts such rows. Raises ``UsageError`` where the output cannot be written.
+    """
+    listing = task.listing
+    studies, crowded = studies_of(task)
+    judge = partial(judge_unit, task.columns, task.rules, listing.style.separator == ";")
+    answers: dict[int, Answer] = {}
+    bad: list[BadCell] = []
+    progress.start("judging", len(listing.rows))
+    for unit, (found, unread) in engine.map(judge, units(studies)):
+        answers |= {a.number: a for a in found}
+        bad += unread
+        progress.advance(sum(len(study) for study in unit))
+    progress.done()
+    added = added_columns(listing.columns)
+    rows = ((*row, *answers[n].cells) for n, row in enumerate(listing.rows))
+    write_listing(output, (*listing.columns, *added), rows, listing.style, source=listing.path)
+    return summarise(task, answers.values(), bad, crowded)
+
+
+Line = tuple[int, int, tuple[str, ...]]
+"""A row as a worker gets it: its number, its line in the file, its cells in the columns that are read."""
+
+
+def studies_of(task: Task) -> tuple[list[list[Line]], tuple[tuple[str, int], ...]]:
+    """The rows by study, and the identifiers that too many rows share."""
+    at = {column.attribute: k for k, column in enumerate(task.columns)}
+    indices = [column.index for column in task.columns]
+    uid, patient = at.get("StudyInstanceUID"), at.get("PatientID")
+    studies: dict[tuple[str, ...], list[Line]] = {}
+    for number, (row, line) in enumerate(zip(task.listing.rows, task.listing.lines, strict=True)):
+        cells = tuple(row[i] for i in indices)
+        study = cells[uid].strip() if uid is not None else ""
+        key = (study, cells[patient].strip() if patient is not None else "") if study else ("", "", str(number))
+        studies.setdefault(key, []).append((number, line, cells))
+    crowded = {key: len(rows) for key, rows in studies.items() if len(rows) > MOST_SERIES}
+    apart = [[row] for key in crowded for row in studies.pop(key)]
+    return [*studies.values(), *apart], tuple((key[0], n) for key, n in crowded.items())
+
+
+def units(studies: Iterable[list[Line]]) -> Iterator[list[list[Line]]]:
+    """Whole studies, about :data:`ROWS_A_UNIT` rows at a time."""
+    unit: list[list[Line]] = []
+    n_rows = 0
+    for study in studies:
+        unit.append(study)
+        n_rows += len(study)
+        if n_rows >= ROWS_A_UNIT:
+            yield unit
+            unit, n_rows = [], 0
+    if unit:
+        yield unit
+
+
+def judge_unit(
+    columns: tuple[Column, ...], rules: tuple[RuleFile, ...], decimal_comma: bool, unit: list[list[Line]]
+) -> tuple[list[Answer], list[BadCell]]:
+    """Judge the rows of some studies."""
+    with no_collection():
+        return _judge(columns, rules, decimal_comma, unit)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Pause the search for cyclic garbage: a unit makes none, and searching what it makes takes a sixth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _judge(
+    columns: tuple[Column, ...], rules: tuple[RuleFile, ...], decimal_comma: bool, unit: list[list[Line]]
+) -> tuple[list[Answer], list[BadCell]]:
+    bad: list[BadCell] = []
+    modalities: dict[int, str] = {}
+    records: dict[str, Record] = {}
+    of_row: dict[int, list[str]] = {}
+    stacks = []
+    for study in unit:
+        rows: list[Row] = []
+        for number, line, cells in study:
+            values, unread = read_row(columns, cells, line, decimal_comma)
+            bad += unread
+            modalities[number] = modality_of(values)
+            rows.append(Row(number, values, modalities[number]))
+        for number, own in study_stacks(rows):
+            of_row[number] = [s.stack_id for s in own]
+            stacks += own
+    for stack, record, _ in judged(stacks, judge_by(rules)):
+        records[stack.stack_id] = record
+    return [Answer(n, cells_of(merged([records[i] for i in ids])), modalities[n]) for n, ids in of_row.items()], bad
+
+
+@lru_cache(maxsize=2)
+def judge_by(rules: tuple[RuleFile, ...]) -> Judge:
+    """The judge by the built-in rules and a site's files, kept by each worker."""
+    return Judge(load_rules([Path(path) for path, _ in rules]))
+
+
+def cells_of(record: Record) -> tuple[str, ...]:
+    """The cells of :data:`RECORD_COLUMNS`; the evidence is the ids of the rules that decided."""
+    row = record.to_row() | {"evidence": " ".join(record.evidence)}
+    return tuple(row[name] for name in RECORD_COLUMNS)
+
+
+def added_columns(columns: Sequence[str]) -> list[str]:
+    """The names of the record's columns: its own, with ``harmonised_`` before those that the table has already.
+
+    >>> added_columns(["plane", "d"])[:2]
+    ['sequence', 'harmonised_plane']
+    """
+    taken = {name.strip().lower() for name in columns}
+    added: list[str] = []
+    for name in RECORD_COLUMNS:
+        while name.lower() in taken:
+            name = CLASH + name
+        added.append(name)
+    return added
+
+
+def summarise(
+    task: Task, answers: Iterable[Answer], bad: Iterable[BadCell], crowded: tuple[tuple[str, int], ...]
+) -> Summary:
+    """Count what came out."""
+    answers = list(answers)
+    sequences = Counter(a.cells[0] for a in answers)
+    unknown = sequences["unknown"]
+    return Summary(
+        rows=len(answers),
+        answered=len(answers) - unknown,
+        unknown=unknown,
+        sequences=dict(sorted(sequences.items(), key=lambda item: (-item[1], item[0]))),
+        read={column.name: column.attribute for column in task.columns},
+        without_modality=sum(not a.modality for a in answers),
+        bad_cells=tuple(sorted(bad, key=lambda b: (b.line, b.column))),
+        short_rows=task.listing.short,
+        crowded_studies=crowded,
+    )
