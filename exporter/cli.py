@@ -15,6 +15,7 @@ from .errors import TrialbidsError, UsageError
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .pipeline import EditedPlan
     from .trial import Trial
 
 EXIT_SESSIONS_FAILED = 3
@@ -78,25 +79,132 @@ def scan(
 
 @app.command()
 def plan(
-    places: Places = None, work: Work = None, engine: EngineName = "processes", workers: Workers = None,
+    places: Places = None,
+    apply: Annotated[Path | None, typer.Option(help="A copy of plan.tsv that was edited in a spreadsheet.")] = None,
+    by: Annotated[str, typer.Option(help="Whose edits these are; the default is the name of the user.")] = "",
+    learn: Annotated[bool, typer.Option("--learn", help="Write the edits as rules of the site.")] = False,
+    to: Annotated[Path | None, typer.Option(help="The rule file of --learn (rules-learned.yaml).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the rule file.")] = False,
+    work: Work = None, engine: EngineName = "processes", workers: Workers = None,
     json: Json = False, debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Decide what every stack is, whether it is kept and what it will be called: writes plan.tsv, exports nothing."""
+    """Decide what every stack is, whether it is kept and what it will be called: writes plan.tsv, exports nothing.
+
+    An edited copy of plan.tsv is read back with --apply: what was changed is kept and goes before the rules from then
+    on. --learn writes a file of rules from all edits so far.
+    """
     from . import screen
     from .annotations.clinical import join_clinical
     from .annotations.table import read_masks
-    from .pipeline import plan_trial, scan_trial
+    from .pipeline import learn_from, plan_trial, scan_trial
     from .places import workplace
     from .release.summary import summarise
 
+    if not learn and (to is not None or force):
+        raise UsageError("--to and --force belong to --learn; add it")
     trial = _trial(places, work)
+    edited = _edited(apply, by)
+    rule_file = _rule_file(trial, places, to, force) if learn else None
+    learned = None
     with _engine(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
-        made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress)
+        made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, edited)
         join_clinical(trial.clinical, made.visits.all)
         if trial.annotations is not None:
             read_masks(trial.annotations.table, trial.work / "readers.tsv")
+        if rule_file is not None:
+            learned = learn_from(made, trial, rule_file, pseudonyms)
     summary = summarise(made, [p.row for p in made.planned], ())
-    screen.show_summary(summary, None, trial, as_json=json)
+    screen.show_summary(summary, None, trial, review=(made, learned), as_json=json)
+
+
+def _edited(path: Path | None, by: str) -> EditedPlan | None:
+    """The edited plan that the arguments name, read and signed."""
+    from datetime import datetime
+
+    from .pipeline import EditedPlan
+    from .review.read import Signature
+    from .review.sheet import read_sheet
+
+    if path is None:
+        if by:
+            raise UsageError("--by says whose edits are applied; give the edited plan with --apply")
+        return None
+    return EditedPlan(read_sheet(path), Signature(by or _user(), datetime.now().astimezone().isoformat("T", "seconds")))
+
+
+def _user() -> str:
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _rule_file(trial: Trial, places: list[Path] | None, to: Path | None, force: bool) -> Path:
+    """Where learned rules are written. Raises ``UsageError`` before any work where they may not be."""
+    given = places or [Path("trial.yaml")]
+    if len(given) == 2 and given[0].suffix in (".yaml", ".yml"):
+        raise UsageError(f"{given[1]}: the rule file of --learn is given with --to")
+    folder = given[0].parent if len(given) == 1 else trial.work
+    path = to or folder / "rules-learned.yaml"
+    if path.exists() and not force:
+        raise UsageError(f"{path}: is there already; give another with --to, or --force to overwrite it")
+    if len(given) == 1 and path.resolve() == given[0].resolve():
+        raise UsageError(f"{path}: is the trial's configuration; give another file with --to")
+    return path
+
+
+@app.command()
+def explain(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TRIAL.YAML | SRC DST] STACK",
+            help="Last a stack_id, a path or file name of an image, or a SeriesInstanceUID.",
+        ),
+    ],
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="What to test by leaving things out; may be given several times.")
+    ] = None,
+    work: Work = None, json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Show why a stack is what it is: every rule that fired, every value it read, what would change the answer.
+
+    Private: what it prints holds text of the headers. It reads the work folder and writes nothing.
+    """
+    from . import screen
+    from .pipeline import instance_digest, trial_rules
+    from .review.report import report_on
+
+    *places, name = names
+    trial = _trial([Path(place) for place in places], work)
+    reports = report_on(trial.work, name, trial_rules(trial), attribute or ["sequence"], instance_digest)
+    screen.show_reports(reports, as_json=json)
+
+
+@app.command()
+def harmonise(
+    table: Annotated[Path, typer.Option("--table", help="A CSV or TSV: columns are DICOM keywords, rows are series.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The table to write, with the record added.")],
+    rules: Annotated[
+        list[Path] | None, typer.Option("--rules", help="A site's own rules (YAML); may be given several times.")
+    ] = None,
+    engine: EngineName = "processes", workers: Workers = None, json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Say what every series of a table is: a trial is judged before a pixel is moved.
+
+    SeriesDescription alone is enough; every further DICOM keyword makes the answers surer. Rows of one
+    StudyInstanceUID give each other context.
+    """
+    from . import screen
+    from .harmonise.listing import SMALL, harmonise_listing, open_listing
+
+    task = open_listing(table, output, rules or [])
+    how = "serial" if engine == "processes" and len(task.listing.rows) < SMALL else engine
+    with _engine(how, workers) as running, screen.progress(json) as progress:
+        summary = harmonise_listing(task, output, running, progress)
+    screen.show_listing(summary, table, output, as_json=json)
 
 
 @app.command()
@@ -127,7 +235,13 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
         validation = run_validator(trial.output)
         progress.done()
     screen.show_summary(
-        exported.summary, exported.run, trial, validation=validation, failures=exported.failures, as_json=json
+        exported.summary,
+        exported.run,
+        trial,
+        validation=validation,
+        failures=exported.failures,
+        review=(made, None),
+        as_json=json,
     )
     if exported.failures:
         return EXIT_SESSIONS_FAILED

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from trialbids.mappings.rules import RuleError, load_rules
+from trialbids.mappings.rules import RuleError, Rules, load_rules
 
 from .deidentify.pseudonyms import Pseudonyms
 from .engine import Engine
 from .errors import UsageError
-from .harmonise import harmonise
+from .harmonise import Harmonised, harmonise
 from .inventory.instance import Instance
 from .inventory.run import Inventory, scan
 from .plan.build import Planned, build_plan
+from .plan.history import remembered, rescue
 from .plan.ledger import Ledger
-from .plan.row import write_plan
+from .plan.row import HISTORY, PLAN_FILE, write_plan
 from .plan.visits import Visits, find_visits
 from .progress import Progress
+from .review.apply import Reviewed, review
+from .review.edits import EDITS_FILE, Edit, in_force, read_edits, write_edits
+from .review.learn import Learned, learn_rules
+from .review.read import Current, Signature, new_edits
+from .review.sheet import Sheet
 from .stacks import Stacking, stack_instances
 from .trial import Trial
+
+LEDGER_FILE = "names.tsv"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that is known before a pixel is touched."""
+    """Everything that is known before a pixel is touched.
+
+    ``own`` are the stacks as the rules alone see them, ``edits`` the history of a person's edits, of which ``taken``
+    came with this run, and ``reviewed`` what became of them. ``rescued`` is where a plan went that was edited where
+    it lay and not given back.
+    """
 
     inventory: Inventory
     stacking: Stacking
     visits: Visits
     planned: tuple[Planned, ...]
+    own: tuple[Harmonised, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    taken: tuple[Edit, ...] = ()
+    reviewed: Reviewed = field(default_factory=Reviewed)
+    rescued: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EditedPlan:
+    """A plan that a person has edited and gives back."""
+
+    sheet: Sheet
+    signature: Signature
 
 
 def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
@@ -36,29 +63,70 @@ def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
     return scan(trial.sources, trial.work / "inventory", engine=engine, progress=progress)
 
 
-def plan_trial(trial: Trial, inventory: Inventory, pseudonyms: Pseudonyms, progress: Progress) -> Plan:
-    """Stacks, records, decisions and names; ``plan.tsv`` and the ledger are written.
+def plan_trial(
+    trial: Trial,
+    inventory: Inventory,
+    pseudonyms: Pseudonyms,
+    progress: Progress,
+    edited: EditedPlan | None = None,
+) -> Plan:
+    """Stacks, records, a person's edits, decisions and names; ``plan.tsv`` and the ledger are written.
 
-    Raises ``UsageError`` where a site's rules or a table cannot be used.
+    With ``edited`` its edits join those of the work folder first. Raises ``UsageError`` where a site's rules, a table
+    or an edit cannot be used; then nothing is written.
+    """
+    rules = trial_rules(trial)
+    progress.start("planning", None)
+    stacking = stack_instances(inventory.instances, instance_digest, inventory.broken_series)
+    own = harmonise(stacking.stacks, rules)
+    ledger = Ledger.read(trial.work / LEDGER_FILE)
+    visits = find_visits(inventory.instances, trial, pseudonyms, ledger)
+    edits = read_edits(trial.work / EDITS_FILE)
+    taken: tuple[Edit, ...] = ()
+    if edited is not None:
+        current = Current(own, visits, trial.keep, edits)
+        taken = new_edits(edited.sheet, current, remembered(trial.work / HISTORY), edited.signature)
+    reviewed = review(own, (*edits, *taken), visits)
+    planned = build_plan(
+        reviewed.harmonised, visits, ledger, trial.keep, decided=reviewed.decided, edited=reviewed.edited
+    )
+    if taken:
+        write_edits(trial.work / EDITS_FILE, (*edits, *taken))
+    ledger.write(trial.work / LEDGER_FILE)
+    rescued = None
+    if edited is None or edited.sheet.path.resolve() != (trial.work / PLAN_FILE).resolve():
+        rescued = rescue(trial.work / PLAN_FILE, trial.work / HISTORY)
+    write_plan(trial.work / PLAN_FILE, (p.row for p in planned))
+    progress.done()
+    return Plan(inventory, stacking, visits, planned, tuple(own), (*edits, *taken), taken, reviewed, rescued)
+
+
+def learn_from(plan: Plan, trial: Trial, path: Path, pseudonyms: Pseudonyms) -> Learned:
+    """Rules from all edits that the plan applies, written to ``path`` and tried on the whole plan.
+
+    Raises ``UsageError`` where a rule file of the trial cannot be used.
+    """
+    refused = {r.edit for r in plan.reviewed.refused}
+    edits = [e for by_name in in_force(plan.edits).values() for e in by_name.values() if e not in refused]
+    site = [rules for rules in trial.rules if rules.resolve() != path.resolve()]
+    return learn_rules(
+        plan.stacking.stacks, edits, site, path, lambda text: pseudonyms.digest("rule", "", text).hex()[:8]
+    )
+
+
+def trial_rules(trial: Trial) -> Rules:
+    """The built-in rules with the trial's own.
+
+    Raises ``UsageError`` where they cannot be used.
     """
     try:
-        rules = load_rules(trial.rules)
+        return load_rules(trial.rules)
     except RuleError as error:
         raise UsageError(str(error)) from error
-    progress.start("planning", None)
-    stacking = stack_instances(inventory.instances, _digest, inventory.broken_series)
-    harmonised = harmonise(stacking.stacks, rules)
-    path = trial.work / "names.tsv"
-    ledger = Ledger.read(path)
-    visits = find_visits(inventory.instances, trial, pseudonyms, ledger)
-    planned = build_plan(harmonised, visits, ledger, trial.keep)
-    ledger.write(path)
-    write_plan(trial.work / "plan.tsv", (p.row for p in planned))
-    progress.done()
-    return Plan(inventory, stacking, visits, planned)
 
 
-def _digest(instance: Instance) -> str:
-    from .inventory.objects import pixel_digest  # pydicom: needed only where an identifier is met twice
+def instance_digest(instance: Instance) -> str:
+    """A digest of the pixels of one instance: asked only where an identifier is met twice."""
+    from .inventory.objects import pixel_digest  # pydicom, which else nothing here needs
 
     return pixel_digest(instance)

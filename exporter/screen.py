@@ -18,10 +18,16 @@ from .plan.row import read_plan
 from .progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .harmonise.listing import Summary as ListingSummary
     from .inventory.run import Inventory
+    from .pipeline import Plan
     from .release.export import Failure
     from .release.summary import Run, Summary
     from .release.validate import Validation
+    from .review.learn import Learned
+    from .review.report import Report
     from .trial import Trial
 
 OUT = Console(highlight=False, markup=False)
@@ -95,13 +101,18 @@ def show_summary(
     *,
     validation: Validation | None = None,
     failures: Sequence[Failure] = (),
+    review: tuple[Plan, Learned | None] | None = None,
     as_json: bool,
 ) -> None:
-    """What a run came to. ``run`` and ``validation`` are None where nothing was exported."""
+    """What a run came to. ``run`` and ``validation`` are None where nothing was exported; ``review`` is what became of
+    a person's edits.
+    """
     if as_json:
         extra: dict[str, object] = {} if run is None else {"run": asdict(run)}
         if validation is not None:
             extra["validator_errors"] = validation.errors
+        if review is not None:
+            extra["review"] = _review_json(*review)
         OUT.print_json(json.dumps(summary.to_json() | extra))
         return
     s = summary
@@ -128,6 +139,73 @@ def show_summary(
     OUT.print(f"the private lists are in {trial.work}: {lists}")
     if validation is not None:
         show_validation(validation, as_json=False)
+    if review is not None:
+        _show_review(*review, trial)
+
+
+def _review_json(plan: Plan, learned: Learned | None) -> dict[str, object]:
+    """What became of the edits, as counts; of learned rules, what they do."""
+    counts: dict[str, object] = {
+        "taken": sum(not e.withdrawn for e in plan.taken),
+        "withdrawn": sum(e.withdrawn for e in plan.taken),
+        "in_force": plan.reviewed.applied,
+        "gone": [asdict(e) for e in plan.reviewed.gone],
+        "refused": [asdict(r) for r in plan.reviewed.refused],
+        "edited_in_place": None if plan.rescued is None else str(plan.rescued),
+    }
+    return counts if learned is None else counts | {"learned": asdict(learned) | {"path": str(learned.path)}}
+
+
+def _show_review(plan: Plan, learned: Learned | None, trial: Trial) -> None:
+    """What became of the edits, and of the rules learned from them."""
+    reviewed = plan.reviewed
+    if plan.rescued is not None:
+        ERR.print(f"plan.tsv was edited where it lay; that copy is now {plan.rescued}: read it back with plan --apply")
+    if plan.edits:
+        withdrawn = sum(e.withdrawn for e in plan.taken)
+        OUT.print(
+            f"edits: {len(plan.taken) - withdrawn} taken, {withdrawn} withdrawn, {reviewed.applied} in force; "
+            f"who and when is in {trial.work / 'edits.tsv'}"
+        )
+    for e in reviewed.gone:
+        ERR.print(f"edit kept for later: stack {e.stack_id} ({e.attribute} = {e.new}) is not in the sources at present")
+    for r in reviewed.refused:
+        ERR.print(f"edit not applied: stack {r.edit.stack_id} ({r.edit.attribute} = {r.edit.new}): {r.why}")
+    if learned is not None:
+        _show_learned(learned, trial)
+
+
+def _show_learned(learned: Learned, trial: Trial) -> None:
+    for sentence in learned.left:
+        ERR.print(f"no rule: {sentence}")
+    if not learned.n_rules:
+        OUT.print("no rule was written: no edit is left that a rule could stand for and none does yet")
+        return
+    stacks = len({e.stack_id for e in learned.others})
+    OUT.print(f"{learned.n_rules} rules written to {learned.path}")
+    OUT.print(f"by them alone: {learned.reproduced} of {learned.wanted} edits come out, {stacks} other stacks change")
+    for e in learned.others:
+        OUT.print(f"  stack {e.stack_id}: {e.attribute}: {e.before or '(none)'} becomes {e.after or '(none)'}")
+    for e in learned.follow:
+        OUT.print(
+            f"  edited stack {e.stack_id}: {e.attribute} would follow: {e.before or '(none)'} to {e.after or '(none)'}"
+        )
+    if learned.path.resolve() not in {path.resolve() for path in trial.rules}:
+        OUT.print(f"to use them, add to trial.yaml:\nrules: [{', '.join([*map(str, trial.rules), learned.path.name])}]")
+
+
+def show_reports(reports: Sequence[Report], *, as_json: bool) -> None:
+    """Stacks explained, one after the other."""
+    from .review.report import lines, to_json
+
+    if as_json:
+        OUT.print_json(json.dumps([to_json(report) for report in reports]))
+        return
+    for n, report in enumerate(reports):
+        if n:
+            OUT.print("")
+        for line in lines(report):
+            OUT.print(line, soft_wrap=True)
 
 
 def _reasons(summary: Summary) -> Table:
@@ -167,3 +245,44 @@ def show_decisions(trial: Trial) -> None:
     for (sequence, decision, reason), count in sorted(counts.items()):
         table.add_row(sequence, decision, reason, str(count))
     OUT.print(table)
+
+
+def show_listing(summary: ListingSummary, table: Path, output: Path, *, as_json: bool) -> None:
+    """What a table came to: counts by sequence, and what could not be read."""
+    if as_json:
+        OUT.print_json(json.dumps(asdict(summary) | {"output": str(output)}))
+        return
+    s = summary
+    counts = Table("sequence", "rows")
+    for sequence, count in s.sequences.items():
+        counts.add_row(sequence, f"{count:,}")
+    if s.rows:
+        OUT.print(counts)
+    share = f" ({s.answered / s.rows:.0%})" if s.rows else ""
+    lines = [
+        f"{table}: {s.rows:,} rows, {s.answered:,} answered{share}, {s.unknown:,} unknown; written to {output}",
+        f"read: {', '.join(_read_as(name, attribute) for name, attribute in s.read.items())}",
+    ]
+    if s.without_modality:
+        lines.append(f"{s.without_modality:,} row(s) tell no modality: judged by words alone, none was taken for MR")
+    if s.bad_cells:
+        cells = [f"line {b.line} {b.column} {b.cell[:40]!r}" for b in s.bad_cells]
+        lines.append(f"{len(cells):,} cell(s) are no number that fits, taken as empty: {_some(cells, '; ')}")
+    if s.short_rows:
+        short = _some([str(n) for n in s.short_rows], ", ")
+        lines.append(f"{len(s.short_rows):,} row(s) lack cells at their end, taken as empty: line {short}")
+    if s.crowded_studies:
+        studies = _some([f"{uid[:64]} ({n:,} rows)" for uid, n in s.crowded_studies], ", ")
+        lines.append(f"too many rows for one study, judged each by itself: StudyInstanceUID {studies}")
+    for line in lines:
+        OUT.print(line, soft_wrap=True)
+
+
+def _read_as(name: str, attribute: str) -> str:
+    return name if name == attribute else f"{name} as {attribute}"
+
+
+def _some(items: Sequence[str], separator: str, most: int = 10) -> str:
+    """The first of many, and how many more there are."""
+    rest = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return separator.join(items[:most]) + rest

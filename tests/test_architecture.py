@@ -18,7 +18,7 @@ STAGES = (
 )  # fmt: skip
 # Each knows only those before it. Between the stages stand: the way up to the plan, and the private work folder; after
 # them what a person meets.
-ORDER = (*STAGES[:5], "pipeline", *STAGES[5:7], "places", *STAGES[7:], "initialise", "screen", "demo", "cli")
+ORDER = (*STAGES[:5], "review", "pipeline", *STAGES[5:7], "places", *STAGES[7:], "initialise", "screen", "demo", "cli")
 SHARED = {"engine", "errors", "progress", "tables", "trial"}
 AHEAD = {
     ("plan", "deidentify.pseudonyms"): "the plan gives the released names, which are pseudonyms",

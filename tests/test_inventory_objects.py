@@ -81,3 +81,30 @@ def test_pixel_digest_of_compressed_pixels(tmp_path: Path) -> None:
 
 def test_pixel_digest_in_archives(found: list[Instance]) -> None:
     assert {pixel_digest(instance) for instance in found} == {hashlib.sha256(bytes(range(48))).hexdigest()}
+
+
+def test_digests_of_many_members_take_a_few_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    content = {str(n): encoded(image(n, PixelData=bytes([n]) * 48)) for n in range(20)}
+    (source / "t").write_bytes(gzip.compress(tar({**content, "README": b"text"})))
+    found = scan([source], tmp_path / "store", engine=Serial(), progress=Silent()).instances
+    passes: list[str] = []
+    real = objects.members
+    monkeypatch.setattr(objects, "members", lambda path, kind: passes.append(path) or real(path, kind))
+    for instance in found:
+        assert pixel_digest(instance) == hashlib.sha256(bytes([instance.InstanceNumber or 0]) * 48).hexdigest()
+    assert len(passes) == objects.ONE_BY_ONE + 1
+    (source / "t").write_bytes(gzip.compress(tar({"0": content["1"]})))
+    assert pixel_digest(found[0]) == hashlib.sha256(bytes([1]) * 48).hexdigest()
+    with pytest.raises(ConversionError, match="no longer holds"):
+        pixel_digest(found[1])
+
+
+def test_members_that_are_unpacked_already_are_linked(tmp_path: Path, found: list[Instance]) -> None:
+    folder, plain = tmp_path / "farm", tmp_path / "plain"
+    folder.mkdir()
+    plain.write_bytes(encoded(image(77)))
+    (packed, *_) = (i for i in found if i.member)
+    (path,) = materialise([packed], folder, {(packed.path, packed.member): plain})
+    assert path.is_symlink() and pydicom.dcmread(path).InstanceNumber == 77

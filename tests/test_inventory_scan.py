@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,56 @@ def test_an_interrupted_run_keeps_what_it_has_read(
     assert (found.n_reused, len(found.instances)) == (2, 3)
 
 
+def test_saving_takes_a_small_share_of_the_time(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    saved: list[float] = []
+    for name, seconds in (("BATCH_FILES", 1), ("CHECKPOINT_SECONDS", 1.0)):
+        monkeypatch.setattr(scanning, name, seconds)
+    monkeypatch.setattr(scanning.time, "monotonic", lambda: clock[0])
+
+    def save(*_: object) -> None:
+        clock[0] += 2.0
+        saved.append(clock[0])
+
+    class Slow(Serial):
+        def map(self, function, items):  # type: ignore[no-untyped-def]
+            for pair in super().map(function, items):
+                clock[0] += 10.0
+                yield pair
+
+    monkeypatch.setattr(scanning, "save", save)
+    for number in range(20, 40):
+        write(source / str(number), image(number))
+    scan([source], tmp_path / "store", engine=Slow(), progress=Silent())
+    assert 5 <= len(saved) <= 8
+    *waits, _ = (later - earlier for earlier, later in pairwise(saved))  # what is read last is saved at once
+    assert min(waits) >= 2.0 / scanning.CHECKPOINT_SHARE
+
+
+def test_a_link_that_led_to_files_is_lost_until_they_are_back_or_it_is_gone(tmp_path: Path, source: Path) -> None:
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    write(disk / "deep" / "IM7", image(7))
+    write(tmp_path / "IM8", image(8))
+    (source / "folder").symlink_to(disk)
+    (source / "file").symlink_to(tmp_path / "IM8")
+    (source / "stray").symlink_to(tmp_path / "nowhere")
+
+    def listed() -> dict[str, str]:
+        found = run(tmp_path, source)
+        return {Path(u.path).name: u.reason for u in found.unreadable if u.reason.endswith("link")}
+
+    assert listed() == {"stray": "broken-link"}
+    disk.rename(away)
+    (tmp_path / "IM8").unlink()
+    everything = {"folder": "lost-link", "file": "lost-link", "stray": "broken-link"}
+    assert [listed(), listed()] == [everything, everything]
+    write(source / "new", image(9))
+    assert listed() == everything
+    away.rename(disk)
+    (source / "file").unlink()
+    assert listed() == {"stray": "broken-link"}
+
+
 def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
     empty, other = tmp_path / "empty", tmp_path / "other"
     empty.mkdir()
@@ -187,7 +238,8 @@ def test_files_reachable_twice_are_read_once_and_circles_end(tmp_path: Path, sou
     assert sorted(i.InstanceNumber or 0 for i in found.instances) == [1, 2, 3, 5]
     assert str(source / "P1" / "IM1") in [i.path for i in found.instances]
     assert str(source / "linked" / "IM5") in [i.path for i in found.instances]
-    assert [u.reason for u in found.unreadable if u.path.endswith("lost")] == ["unreadable"]
+    assert [u.reason for u in found.unreadable if u.path.endswith("lost")] == ["broken-link"]
+    assert not found.access_denied
 
 
 def test_the_store_and_pipes_are_not_searched(tmp_path: Path, source: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
+from types import MappingProxyType
 
 from trialbids.mappings.names import entities_of, naming_of, run_label, stem
 
@@ -15,6 +16,12 @@ from ..select.decide import Decision, decide
 from .ledger import Ledger
 from .row import PlanRow
 from .visits import Visit, Visits
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+BY_A_PERSON = "edit"
+"""The reason of a decision that a person made."""
+
+SEVERAL_SESSIONS = "the instances of this stack belong to several subjects or sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,18 @@ class Planned:
 
 
 def build_plan(
-    harmonised: Sequence[Harmonised], visits: Visits, ledger: Ledger, keep: Collection[str]
+    harmonised: Sequence[Harmonised],
+    visits: Visits,
+    ledger: Ledger,
+    keep: Collection[str],
+    *,
+    decided: Mapping[str, str] = NOTHING,
+    edited: Mapping[str, str] = NOTHING,
 ) -> tuple[Planned, ...]:
     """Decide on every stack and name those that are kept, in the order of acquisition.
 
-    The ledger gains the labels given here; the same stacks and the same ledger give the same plan.
+    ``decided`` holds what a person has decided and ``edited`` what the plan says of a person's edits, both by
+    ``stack_id``. The ledger gains the labels given here; the same stacks and the same ledger give the same plan.
     """
     sessions: dict[Visit, list[Harmonised]] = defaultdict(list)
     for h in harmonised:
@@ -46,8 +60,8 @@ def build_plan(
     planned: list[Planned] = []
     for visit in sorted(sessions, key=lambda v: (v.subject, v.session)):
         ordered = sorted(sessions[visit], key=_order)
-        decisions = [_decision(h, visit, visits, keep) for h in ordered]
-        planned.extend(_name_session(visit, list(zip(ordered, decisions, strict=True)), ledger))
+        decisions = [overruled(own_decision(h, visits, keep), decided.get(h.stack.stack_id)) for h in ordered]
+        planned.extend(_name_session(visit, list(zip(ordered, decisions, strict=True)), ledger, edited))
     return tuple(planned)
 
 
@@ -59,20 +73,33 @@ def _order(h: Harmonised) -> tuple[object, ...]:
     return first.StudyDate, number, h.stack.phase_index or 0, time, h.stack.stack_id
 
 
-def _decision(h: Harmonised, visit: Visit, visits: Visits, keep: Collection[str]) -> Decision:
+def own_decision(h: Harmonised, visits: Visits, keep: Collection[str]) -> Decision:
+    """What the tool itself decides on one stack."""
+    visit = visits.of(h.stack.first)
     conflict = visits.conflicts.get(visit.subject)
     found = decide(h, keep)
     if conflict and found.decision == "keep":
         return Decision("quarantine", "subject-conflict", conflict)
-    others = {visits.of(i) for i in h.stack.instances}
-    if len(others) > 1 and found.decision == "keep":
-        return Decision(
-            "quarantine", "several-sessions", "the instances of this stack belong to several subjects or sessions"
-        )
+    if found.decision == "keep" and in_several_sessions(h, visits):
+        return Decision("quarantine", "several-sessions", SEVERAL_SESSIONS)
     return found
 
 
-def _name_session(visit: Visit, items: Iterable[tuple[Harmonised, Decision]], ledger: Ledger) -> Iterable[Planned]:
+def in_several_sessions(h: Harmonised, visits: Visits) -> bool:
+    """Whether the instances of one stack are not all of one subject and session."""
+    return len({visits.of(i) for i in h.stack.instances}) > 1
+
+
+def overruled(own: Decision, word: str | None) -> Decision:
+    """The decision of a person where there is one."""
+    if word is None or word == own.decision:
+        return own
+    return Decision(word) if word == "keep" else Decision(word, BY_A_PERSON, "a person decided so: see edits.tsv")
+
+
+def _name_session(
+    visit: Visit, items: Iterable[tuple[Harmonised, Decision]], ledger: Ledger, edited: Mapping[str, str]
+) -> Iterable[Planned]:
     named = []
     for h, decision in items:
         acquisition = datatype = name = ""
@@ -99,6 +126,8 @@ def _name_session(visit: Visit, items: Iterable[tuple[Harmonised, Decision]], le
                 reason=decision.reason,
                 bids_path=f"sub-{visit.subject}/ses-{visit.session}/{datatype}/{name}.nii.gz" if name else "",
                 record=h.record,
+                edited=edited.get(h.stack.stack_id, ""),
+                description=h.stack.first.SeriesDescription.replace('"', "'"),
             ),
             harmonised=h,
             visit=visit,

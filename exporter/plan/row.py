@@ -11,6 +11,7 @@ from trialbids.mappings.record import Record
 from trialbids.mappings.vocabulary import vocabulary
 
 from ..tables import read_tsv, tsv_bytes, write_atomic
+from .history import remember
 
 HEAD = (
     "stack_id",
@@ -24,7 +25,9 @@ HEAD = (
     "reason",
     "bids_path",
 )
-TAIL = ("confidence", "qc_verdict", "final_decision")
+TAIL = ("confidence", "qc_verdict", "final_decision", "edited", "description")
+PLAN_FILE = "plan.tsv"
+HISTORY = "plan-history"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,8 @@ class PlanRow:
     """What is decided about one stack. ``series_uid`` is original: the plan is private.
 
     ``bids_path`` is below the root, "" where nothing is exported. ``qc_verdict`` and ``final_decision`` are empty until
-    the export has checked what came out.
+    the export has checked what came out. ``edited`` names, parted by blanks, what a person has decided; ``description``
+    is the scanner's, without quotes, for the eye alone.
     """
 
     stack_id: str
@@ -48,6 +52,8 @@ class PlanRow:
     record: Record
     qc_verdict: str = ""
     final_decision: str = ""
+    edited: str = ""
+    description: str = ""
 
     def to_row(self) -> dict[str, str]:
         """The row as cells."""
@@ -72,8 +78,10 @@ def plan_columns() -> tuple[str, ...]:
 
 
 def write_plan(path: Path, rows: Iterable[PlanRow]) -> None:
-    """Write the plan, in one atomic write."""
-    write_atomic(path, tsv_bytes(plan_columns(), (row.to_row() for row in rows)))
+    """Write the plan, in one atomic write; what a person may now copy and edit is remembered beside it."""
+    data = tsv_bytes(plan_columns(), (row.to_row() for row in rows))
+    remember(path.parent / HISTORY, data)
+    write_atomic(path, data)
 
 
 def read_plan(path: Path) -> tuple[PlanRow, ...]:

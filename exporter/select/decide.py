@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trialbids.mappings.names import name_rules
 
 from ..harmonise import Harmonised
-from ..stacks.reasons import SENTENCES
+from ..stacks.reasons import SENTENCES, SERIES_IN_TWO_PATIENTS
 
 EXCLUDED = ("localizer", "calibration", "secondary")
 FOUR_DIMENSIONAL = frozenset({"DWI", "trace", "bold", "DSC", "cine", "perfmap", "PET", "CT", "ASL"})
@@ -25,12 +25,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One reason not to keep a stack."""
+    """One reason not to keep a stack. ``final`` ones nobody can overrule: there would be no image or no name."""
 
     reason: str
     decision: str
     message: str
     applies: Callable[[Harmonised, Collection[str]], bool]
+    final: bool = True
 
 
 RULES: tuple[Rule, ...] = (
@@ -45,12 +46,14 @@ RULES: tuple[Rule, ...] = (
         "exclude",
         "localizers, calibrations and secondary captures are not needed; `keep:` brings the first two back",
         lambda h, keep: h.record.sequence in EXCLUDED and h.record.sequence not in keep,
+        final=False,
     ),
     Rule(
         "burned-in-text",
         "quarantine",
         "the header says that text is burned into the pixels",
         lambda h, keep: any(i.BurnedInAnnotation.upper() == "YES" for i in h.stack.instances),
+        final=False,
     ),
     Rule(
         "unknown-sequence",
@@ -95,3 +98,16 @@ def decide(harmonised: Harmonised, keep: Collection[str] = ()) -> Decision:
             return Decision(rule.decision, rule.reason, rule.message)
     doubt = harmonised.stack.doubt
     return Decision("quarantine", doubt, SENTENCES[doubt]) if doubt else Decision("keep")
+
+
+def hindrance(harmonised: Harmonised) -> str:
+    """Why not even a person can have this stack kept, as a sentence; "" where one can."""
+    for rule in RULES:
+        if rule.final and rule.applies(harmonised, ()):
+            return rule.message
+    return SENTENCES[SERIES_IN_TWO_PATIENTS] if harmonised.stack.doubt == SERIES_IN_TWO_PATIENTS else ""
+
+
+def sentence_of(reason: str) -> str:
+    """What a reason code of the plan means, "" for codes that are explained elsewhere."""
+    return {rule.reason: rule.message for rule in RULES}.get(reason) or SENTENCES.get(reason, "")

@@ -1,0 +1,223 @@
+"""From an edited plan to edits: what a person changed, told from what the program that saved it changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UsageError
+from ..harmonise import Harmonised
+from ..plan.build import own_decision
+from ..plan.visits import Visits
+from .apply import review, with_words
+from .edits import Edit, in_force
+from .sheet import Sheet, SheetRow
+from .values import DECISION, canonical, clean, editable, number, same
+
+FORMULA_SIGNS = ("=", "+", "-", "@")
+"""A spreadsheet takes a cell that begins so for a formula and saves what it makes of it."""
+
+MOST_SENTENCES = 20
+Cells = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The plan as it is now, before the new edits: the tool's own stacks, who they belong to, the edits so far."""
+
+    harmonised: Sequence[Harmonised]
+    visits: Visits
+    keep: Sequence[str]
+    edits: Sequence[Edit]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Whose edits these are, and when they were read (ISO 8601)."""
+
+    by: str
+    date: str
+
+
+@dataclass(slots=True)
+class _Change:
+    """A cell that a person has changed, with its line; ``before`` is what stood there when the sheet was copied."""
+
+    line: int
+    stack_id: str
+    attribute: str
+    before: str
+    new: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """Everything read so far, and every sentence about what is wrong."""
+
+    path: Path
+    changes: list[_Change] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def wrong(self, line: int, what: str, column: str = "") -> None:
+        where = f"line {line}: column {column}" if column else f"line {line}"
+        self.problems.append(f"{self.path}: {where}: {what}")
+
+
+def new_edits(
+    sheet: Sheet, current: Current, plans: Iterable[Sequence[Cells]], signature: Signature
+) -> tuple[Edit, ...]:
+    """The edits and withdrawals that an edited plan holds, as they are to be appended to the history.
+
+    ``plans`` are the plans once written, the newest first: a cell is edited where it differs from the plan that the
+    sheet was copied from, which is the one that it resembles most. Raises ``UsageError`` with one sentence for each
+    thing that is wrong; then nothing of the sheet is to be used.
+    """
+    known = [{row["stack_id"]: row for row in plan if "stack_id" in row} for plan in plans]
+    if not known:
+        raise UsageError(f"{sheet.path}: no plan was written in this work folder; run trialbids plan first")
+    base = _base(sheet, known)
+    oldest_first = [*reversed(known), base]
+    everything = {stack_id: row for plan in oldest_first for stack_id, row in plan.items()}
+    found = _Found(sheet.path)
+    _read(sheet, everything, found)
+    edits = _signed(found, current, signature)
+    _check(found, current, edits)
+    if found.problems:
+        more = len(found.problems) - MOST_SENTENCES
+        rest = [f"{sheet.path}: and {more} more"] if more > 0 else []
+        raise UsageError("\n".join([*found.problems[:MOST_SENTENCES], *rest, "No edit was taken."]))
+    return edits
+
+
+def _base(sheet: Sheet, plans: Sequence[Mapping[str, Cells]]) -> Mapping[str, Cells]:
+    """The plan that differs from the sheet in the fewest cells; of several the newest."""
+    best, fewest = plans[0], None
+    for plan in plans:
+        wrong = 0
+        for row in sheet.rows:
+            before = plan.get(row.cells["stack_id"], {})
+            wrong += sum(not same(before.get(name, ""), row.cells[name]) for name in sheet.columns)
+            if fewest is not None and wrong >= fewest:
+                break
+        if fewest is None or wrong < fewest:
+            best, fewest = plan, wrong
+    return best
+
+
+def _read(sheet: Sheet, base: Mapping[str, Cells], found: _Found) -> None:
+    """Compare every row with the plan that it was copied from."""
+    cut = _cut_ids(base)
+    seen: dict[str, SheetRow] = {}
+    columns = [name for name in sheet.columns if name in editable()]
+    for row in sheet.rows:
+        cell = row.cells["stack_id"]
+        stack_id = cell if cell in base else cut.get(_as_shown(cell), "")
+        if not stack_id:
+            found.wrong(row.line, f"there is no stack {cell!r} in the plan; leave that column as it was", "stack_id")
+            continue
+        earlier = seen.setdefault(stack_id, row)
+        if earlier is not row:
+            _compare_twins(stack_id, earlier, row, columns, found)
+            continue
+        _read_row(row, stack_id, base[stack_id], sheet.columns, found)
+
+
+def _compare_twins(stack_id: str, one: SheetRow, other: SheetRow, columns: Sequence[str], found: _Found) -> None:
+    """The same stack a second time: two rows that say the same are one."""
+    for name in columns:
+        if not same(one.cells[name], other.cells[name]):
+            both = f"{one.cells[name]!r} on line {one.line} and {other.cells[name]!r} on line {other.line}"
+            found.wrong(other.line, f"stack {stack_id} stands twice and says {both}; leave one of them", name)
+
+
+def _read_row(row: SheetRow, stack_id: str, before: Cells, columns: Sequence[str], found: _Found) -> None:
+    for name in columns:
+        old, cell = before.get(name, ""), row.cells[name]
+        if name == "stack_id" or same(old, cell):
+            continue
+        if name not in editable():
+            if clean(cell) and not old.startswith(FORMULA_SIGNS):
+                sentence = f"{old!r} became {cell!r}, but this cannot be edited; what can be is {', '.join(editable())}"
+                found.wrong(row.line, sentence, name)
+            continue
+        try:
+            new = canonical(name, cell)
+        except ValueError as error:
+            found.wrong(row.line, str(error), name)
+            continue
+        if new != old:
+            found.changes.append(_Change(row.line, stack_id, name, old, new))
+
+
+def _cut_ids(base: Iterable[str]) -> Mapping[str, str]:
+    """Ids that a spreadsheet would take for numbers, by what it would show of them, where that names one alone."""
+    shown: dict[str, list[str]] = {}
+    for stack_id in base:
+        shown.setdefault(_as_shown(stack_id), []).append(stack_id)
+    return {text: ids[0] for text, ids in shown.items() if text and len(ids) == 1}
+
+
+def _as_shown(stack_id: str) -> str:
+    value = number(stack_id)
+    return "" if value is None else f"{value:.5E}"
+
+
+def _signed(found: _Found, current: Current, signature: Signature) -> tuple[Edit, ...]:
+    """The changes as edits; what is the tool's own answer again is a withdrawal."""
+    stacks = {h.stack.stack_id: h for h in current.harmonised}
+    force = in_force(current.edits)
+    by_stack: dict[str, list[_Change]] = defaultdict(list)
+    for change in found.changes:
+        by_stack[change.stack_id].append(change)
+    edits: list[Edit] = []
+    for stack_id, changes in by_stack.items():
+        h = stacks.get(stack_id)
+        now = force.get(stack_id, {})
+        after = {name: e.new for name, e in now.items()} | {c.attribute: c.new for c in changes}
+        for change in changes:
+            standing = now.get(change.attribute)
+            if standing is not None and _disagree(change, standing, signature):
+                sentence = f"{standing.by} wrote {standing.new!r} here on {standing.date}, after this copy was made"
+                found.wrong(change.line, f"{sentence}; edit a new copy of plan.tsv", change.attribute)
+                continue
+            if h is not None and change.new == _own_answer(h, change.attribute, after, current):
+                if standing is not None:
+                    edits.append(_edit(change, signature, standing.new, withdrawn=True))
+            elif standing is None or standing.new != change.new:
+                edits.append(_edit(change, signature, change.before))
+    return tuple(edits)
+
+
+def _disagree(change: _Change, standing: Edit, signature: Signature) -> bool:
+    """Whether another person has decided otherwise since the sheet was copied."""
+    return standing.new not in (change.before, change.new) and standing.by != signature.by
+
+
+def _edit(change: _Change, signature: Signature, old: str, *, withdrawn: bool = False) -> Edit:
+    return Edit(change.stack_id, change.attribute, old, change.new, signature.by, signature.date, withdrawn)
+
+
+def _own_answer(h: Harmonised, attribute: str, after: Mapping[str, str], current: Current) -> str:
+    """What would stand in a cell if it alone were not edited."""
+    others = {name: cell for name, cell in after.items() if name not in (attribute, DECISION)}
+    without = with_words(h, others)
+    if attribute == DECISION:
+        return own_decision(without, current.visits, current.keep).decision
+    return without.record.to_row()[attribute]
+
+
+def _check(found: _Found, current: Current, edits: Sequence[Edit]) -> None:
+    """Edits that would make an impossible record or decision, with the line that asked for them."""
+    touched = {e.stack_id for e in edits}
+    members = [h for h in current.harmonised if h.stack.stack_id in touched]
+    outcome = review(members, [*current.edits, *edits], current.visits)
+    lines = {(c.stack_id, c.attribute): c.line for c in found.changes}
+    names: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for refused in outcome.refused:
+        if refused.edit in edits:
+            edit = refused.edit
+            names[lines[edit.stack_id, edit.attribute], refused.why].append(edit.attribute)
+    for (line, why), columns in names.items():
+        found.wrong(line, why, ", ".join(columns))

@@ -1,0 +1,146 @@
+"""One stack explained, from the plan's row down to every rule: as lines for a person and as JSON for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from trialbids.mappings.facts import Facts
+from trialbids.mappings.rules import Rules
+from trialbids.mappings.vocabulary import vocabulary
+
+from ..errors import UsageError
+from ..harmonise.context import Context
+from ..plan.row import PlanRow
+from ..select.decide import sentence_of
+from ..stacks.stack import Stack
+from .edits import EDITS_FILE, Edit, in_force, read_edits
+from .explain import Attribute, Change, Evidence, Explanation, explain
+from .facts import readers, without_facts, without_headers
+from .find import Digest, find_stacks
+
+AROUND = (*(f.name for f in fields(Context)), "n_directions", "n_slices", "n_volumes", "phase_index", "phase_time")
+"""Facts that are read from the stack and its study, not from one keyword."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A row of the plan with its explanation (None for an object that is no image) and the edits in force for it."""
+
+    row: PlanRow
+    sentence: str
+    edits: tuple[Edit, ...]
+    explanation: Explanation | None
+
+
+def report_on(work: Path, name: str, rules: Rules, asked: Sequence[str], digest: Digest) -> tuple[Report, ...]:
+    """Explain every stack that ``name`` stands for, from the work folder alone.
+
+    Raises ``UsageError`` where an attribute of ``asked`` is not voted on, or nothing bears that name.
+    """
+    votable = [a.name for a in vocabulary().values() if a.kind in ("word", "words") and a.name != "phase_time_source"]
+    unknown = next((a for a in asked if a not in votable), None)
+    if unknown is not None:
+        raise UsageError(f"--attribute {unknown}: no rule votes on that; they vote on {', '.join(votable)}")
+    found = find_stacks(work, name, digest)
+    known = readers(found.stacks)
+    force = in_force(read_edits(work / EDITS_FILE))
+    return tuple(
+        Report(
+            row,
+            sentence_of(row.reason),
+            tuple(force.get(row.stack_id, {}).values()),
+            _explained(*known[row.stack_id], rules, asked) if row.stack_id in known else None,
+        )
+        for row in found.rows
+    )
+
+
+def _explained(stack: Stack, read: Callable[[Stack], Facts], rules: Rules, asked: Sequence[str]) -> Explanation:
+    """The explanation of one image: its header's keywords, and what was read around it, are left out one by one."""
+    facts = read(stack)
+    absences = chain(without_headers(stack, read), without_facts(facts, AROUND))
+    return explain(facts, rules, asked, absences)
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as plain values."""
+    return {
+        "plan": report.row.to_row(),
+        "sentence": report.sentence,
+        "edits": [asdict(e) for e in report.edits],
+        "explanation": None if report.explanation is None else asdict(report.explanation),
+    }
+
+
+def lines(report: Report) -> Iterator[str]:
+    """The report as text."""
+    row, found = report.row, report.explanation
+    yield f"stack {row.stack_id}: {row.description or '(no description)'}"
+    yield f"  sub-{row.subject} ses-{row.session}, {row.n_instances} instances of series {row.series_uid}"
+    why = f" ({row.reason}{': ' + report.sentence if report.sentence else ''})" if row.reason else ""
+    yield f"  decision: {row.decision}{why}"
+    if row.final_decision and row.final_decision != row.decision:
+        yield f"  after the export: {row.final_decision}, checks: {row.qc_verdict}"
+    if row.bids_path:
+        yield f"  path: {row.bids_path}"
+    for e in report.edits:
+        yield f"  edited: {e.attribute}: {e.old or '(empty)'} became {e.new or '(empty)'}, by {e.by} on {e.date}"
+    if report.edits:
+        yield "  what follows is what the rules say without the edits"
+    if found is None:
+        yield "  the object holds no image, so no rule was asked"
+        return
+    for attribute in found.attributes:
+        yield ""
+        yield from _attribute(attribute, found)
+    unanswered = [a.name for a in found.attributes if a.missing and a.name == "sequence"]
+    if unanswered and found.untold:
+        yield ""
+        yield f"what rules would read and nothing tells: {', '.join(found.untold)}"
+    asked = {c.attribute for c in found.changes}
+    yield ""
+    yield "what would change the answer"
+    for change in found.changes:
+        yield f"  {_change(change, several=len(asked) > 1)}"
+    if not found.changes:
+        yield "  nothing alone: no single rule and no single field, taken away, gives another answer"
+
+
+def _attribute(attribute: Attribute, found: Explanation) -> Iterator[str]:
+    name = attribute.name
+    sure = f", confidence {found.confidence:g}" if name == "sequence" else ""
+    yield f"{name}: {attribute.answer or '(none)'}{sure}"
+    if attribute.scores:
+        scores = ", ".join(f"{s.value} {s.score:g}" for s in attribute.scores)
+        yield f"  scores: {scores}; {_distance(attribute)}"
+    if attribute.missing:
+        yield f"  not answered: {attribute.missing}"
+    for e in found.fired:
+        for voted, value in e.votes:
+            if voted == name:
+                yield f"  {value:10} {e.weight:4g}  {e.rule}: {_sentence(e)}"
+
+
+def _distance(attribute: Attribute) -> str:
+    """How far the runner-up is."""
+    if vocabulary()[attribute.name].kind == "words":
+        return "each word stands for itself"
+    if len(attribute.scores) == 1:
+        return "nothing else has a vote"
+    return f"{attribute.scores[1].value} is {attribute.lead:.2g} behind"
+
+
+def _sentence(evidence: Evidence) -> str:
+    read = ", ".join(f"{name} = {value or '(absent)'}" for name, value in evidence.read)
+    return f"{evidence.reason} [{read}]"
+
+
+def _change(change: Change, *, several: bool) -> str:
+    what = f"{change.attribute} would be {change.answer or '(none)'}" if several else f"{change.answer or '(none)'}"
+    if change.kind == "rule":
+        return f"{what} without the rule {change.name}"
+    return f"{what} if {change.name} were absent (it is {change.read})"
