@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .unreadable import Unreadable
+from .unreadable import BROKEN_LINK, Unreadable
+
+_LEADS_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,10 @@ class _Walker:
         try:
             status = Path(path).stat()
         except OSError as error:
-            self._list(path, "unreadable", f"The link or file cannot be followed: {error.strerror}.")
+            if error.errno in _LEADS_NOWHERE and Path(path).is_symlink():
+                self._list(path, BROKEN_LINK, "The link leads nowhere. Remove it, or put back what it led to.")
+            else:
+                self._list(path, "unreadable", f"The link or file cannot be followed: {error.strerror}.")
             return
         if stat.S_ISDIR(status.st_mode):
             self._folder(path, real)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,12 +20,15 @@ from .find import Found, Walk, find_files
 from .instance import Instance
 from .store import Remembered, in_order, load, of_files, save
 from .table import from_table, schema
-from .unreadable import NO_ACCESS, Unreadable
+from .unreadable import BROKEN_LINK, LOST_LINK, NO_ACCESS, Unreadable
 
 BATCH_FILES = 128
 BATCH_BYTES = 64 * 1024**2
 CHECKPOINT_SECONDS = 60.0
-"""How much work a killed run can lose."""
+"""How much work a killed run can lose, as long as saving it takes little of that."""
+CHECKPOINT_SHARE = 0.05
+"""How much of its time a run may spend on saving: where all that is known takes longer to write, it is saved less
+often."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class _Scan:
     """The state of a scan: what is known of the files met, and which are still to be read (``stale``)."""
 
     def __init__(self, walk: Walk, before: Remembered | None) -> None:
+        if before:
+            walk.unreadable = _lost_named(walk.unreadable, before)
         known = set(before.files) if before else set()
         self.read = [found for found in walk.files if found in known]
         self.stale = [found for found in walk.files if found not in known]
@@ -93,6 +99,7 @@ class _Scan:
         self.retry: list[Unreadable] = []
         kept = {found.path for found in self.read}
         self.listed = [item for item in before.unreadable if item.path in kept] if before else []
+        self._lost = [item for item in walk.unreadable if item.reason == LOST_LINK]
         self._tables = [schema(Instance).empty_table()]
         if before:
             all_kept = len(self.read) == len(before.files)
@@ -122,8 +129,26 @@ class _Scan:
             known = [found.path for found in self.read if found.path not in refused]
             table = of_files(table, known)
         files = sorted(self.read, key=lambda found: found.path)
-        listed = sorted(self.listed, key=lambda item: (item.path, item.member))
+        listed = sorted([*self.listed, *self._lost], key=lambda item: (item.path, item.member))
         return Remembered(in_order(table), tuple(files), tuple(listed))
+
+
+def _lost_named(listed: Sequence[Unreadable], before: Remembered) -> list[Unreadable]:
+    """What could not be listed, where a broken link that led to files in an earlier run is more than a stray one."""
+    paths = [found.path for found in before.files]  # in order
+    lost = {item.path for item in before.unreadable if item.reason == LOST_LINK}
+    message = "The link led to files in an earlier run and leads nowhere now. Put them back, or remove the link."
+
+    def led_to_files(path: str) -> bool:
+        at, below = bisect_left(paths, path), bisect_left(paths, f"{path}/")
+        return paths[at : at + 1] == [path] or any(p.startswith(f"{path}/") for p in paths[below : below + 1])
+
+    return [
+        replace(item, reason=LOST_LINK, message=message)
+        if item.reason == BROKEN_LINK and (item.path in lost or led_to_files(item.path))
+        else item
+        for item in listed
+    ]
 
 
 def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None:
@@ -131,14 +156,15 @@ def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None
     batches = list(_batches(state.stale))
     used = engine if len(batches) > 1 else Serial()
     progress.start("Reading headers", len(state.stale))
-    saved = time.monotonic()
+    save_next = time.monotonic() + CHECKPOINT_SECONDS
     try:
         for files, batch in used.map(read_batch, batches):
             state.add(files, batch.table, batch.unreadable, batch.retry)
             progress.advance(len(files))
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if (began := time.monotonic()) > save_next:
                 save(store, state.remembered())
-                saved = time.monotonic()
+                ended = time.monotonic()
+                save_next = ended + max(CHECKPOINT_SECONDS, (ended - began) / CHECKPOINT_SHARE)
     finally:
         save(store, state.remembered())
     progress.done()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NO_ACCESS = frozenset({"unreadable", "unreadable-folder"})
+BROKEN_LINK, LOST_LINK = "broken-link", "lost-link"
+NO_ACCESS = frozenset({"unreadable", "unreadable-folder", LOST_LINK})
 """Reasons that say nothing of the content: what lies there may be all right."""
 
 REASONS = {
@@ -17,6 +18,8 @@ REASONS = {
     "dicomdir": "an index of other files, not an image; the files are found by themselves",
     "unreadable": "the operating system refused to read the file; tried again on the next run",
     "unreadable-folder": "the operating system refused to list the folder; tried again on the next run",
+    BROKEN_LINK: "a link that leads nowhere",
+    LOST_LINK: "a link that leads nowhere now, and led to files in an earlier run: a disk may be missing",
     "not-a-file": "a device, a socket or a named pipe",
     "refused-archive-member": "a member whose name or kind is not safe (../, absolute, link, device) or not unique",
     "encrypted": "an archive member with a password",

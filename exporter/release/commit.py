@@ -13,11 +13,14 @@ INCOMING = ".incoming-"
 def commit(staged: Path, target: Path) -> None:
     """Put a staged folder in the place of ``target``, which may hold an older one.
 
-    Between the two renames the session is absent, which is a valid tree; what is left of a kill is cleared by
+    Its bytes are on the disk before its name is, so that a loss of power leaves no session with empty files. Between
+    the two renames the session is absent, which is a valid tree; what is left of a kill is cleared by
     :func:`clear_leftovers`.
     """
+    is_new = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = _beside(staged, target)
+    _sync_all(incoming)
     if target.exists():
         old = target.with_name(f"{INCOMING}old-{target.name}")
         target.rename(old)
@@ -26,6 +29,8 @@ def commit(staged: Path, target: Path) -> None:
     else:
         incoming.rename(target)
     _sync(target.parent)
+    if is_new:
+        _sync(target.parent.parent)
 
 
 def _beside(staged: Path, target: Path) -> Path:
@@ -64,9 +69,15 @@ def clear_leftovers(root: Path) -> None:
             path.unlink()
 
 
-def _sync(folder: Path) -> None:
-    """The rename itself on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync_all(folder: Path) -> None:
+    """All files below a folder, and the folders themselves, on disk."""
+    for path in (*folder.rglob("*"), folder):
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """What a file holds or a folder lists, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -26,12 +26,25 @@ from ..progress import Progress
 from ..trial import Trial
 from . import dataset
 from .commit import clear_leftovers, commit, withdraw
+from .held import Closed, Held
 from .image import Image
 from .job import Job, Outcome, run_job
 from .people import people, sex_and_age
 from .private import Failure, Private, write_private
-from .session import UNFINISHED, Fragment, MaskFault, Sessions, StagedMasks, fingerprint, result_of, write_scans
+from .session import (
+    UNFINISHED,
+    Fragment,
+    MaskFault,
+    Sessions,
+    StagedMasks,
+    Written,
+    fingerprint,
+    result_of,
+    write_scans,
+    written,
+)
 from .summary import Run, Summary, measure_tree, summarise
+from .unpack import Unpacked
 from .unplaced import unplaced
 
 
@@ -69,22 +82,26 @@ class _Export:
         self.masks = self._read_masks()
         self.clinical = join_clinical(trial.clinical, self._all_visits())
         self.failures: list[Failure] = []
+        self.held: list[Held] = []
 
     def run(self) -> Exported:
         self._refuse_another_source()
         clear_leftovers(self.trial.output)
         self.sessions.clear_staging()
-        if not self.plan.inventory.access_denied:
-            self._write_description()
         wanted = {visit: self._fingerprint(visit) for visit, kept in self.kept.items() if kept}
         stale = [visit for visit, value in wanted.items() if not self._is_good(visit, value)]
-        if self.plan.inventory.access_denied:
-            stale = [visit for visit in stale if (visit.subject, visit.session) not in self.known]
-        gone = self._gone()
+        gone = set(self.known) - {(v.subject, v.session) for v in wanted}
+        self.held = self._held_back([*((v.subject, v.session) for v in stale), *gone])
+        held = {(h.subject, h.session) for h in self.held}
+        stale = [visit for visit in stale if (visit.subject, visit.session) not in held]
+        gone = sorted(gone - held)
         before = set(self.known)
-        if stale or gone:
-            dataset.hide_tables(self.trial.output)
-        fresh = self._make(stale, wanted)
+        with Unpacked(self.trial.work, [job for visit in stale for job in self._jobs(visit)]) as unpacked:
+            if not held:
+                self._write_description()
+            if stale or gone:
+                dataset.hide_tables(self.trial.output)
+            fresh = self._make(stale, wanted, unpacked)
         for key in gone:
             self._withdraw(key)
         counts = {
@@ -131,21 +148,37 @@ class _Export:
 
     def _is_good(self, visit: Visit, value: str) -> bool:
         fragment = self.known.get((visit.subject, visit.session))
-        return fragment is not None and self.sessions.is_good(fragment, value)
+        if fragment is None or not self.sessions.is_good(fragment, value):
+            return False
+        if fragment.folders != (folders := self._folders(visit)):  # the source was moved
+            self.known[fragment.key] = replace(fragment, folders=folders)
+            self.sessions.keep(self.known[fragment.key])
+        return True
+
+    def _held_back(self, keys: Iterable[tuple[str, str]]) -> list[Held]:
+        """Which of these sessions stay as they are: files of theirs may lie where nothing can be opened at present."""
+        closed = Closed(self.plan.inventory.unreadable)
+        places = {key: closed.concerns(self.known[key]) for key in sorted(keys) if key in self.known}
+        return [Held(*key, place) for key, place in places.items() if place]
+
+    def _folders(self, visit: Visit) -> tuple[str, ...]:
+        """The folders of the source that hold a session, or the archives that do."""
+        instances = (i for p in self.members[visit] for i in p.harmonised.stack.instances)
+        return tuple(sorted({i.path.rpartition("/")[0] for i in instances}))
 
     def _write_description(self) -> None:
         series = sorted({i.SeriesInstanceUID for i in self.plan.inventory.instances})
         source = self.pseudonyms.digest("sources", "", "\0".join(series)).hex()[:16]
         dataset.write_description(self.trial.output, self.trial, source)
 
-    def _make(self, visits: Sequence[Visit], wanted: Mapping[Visit, str]) -> list[Fragment]:
+    def _make(self, visits: Sequence[Visit], wanted: Mapping[Visit, str], unpacked: Unpacked) -> list[Fragment]:
         """Convert all stacks of these sessions; a session goes into the tree when its last stack is done."""
-        jobs = [job for visit in visits for job in self._jobs(visit)]
         left = {visit: len(self.kept[visit]) for visit in visits}
         outcomes: dict[Visit, list[Outcome]] = defaultdict(list)
         fragments = []
-        self.progress.start("converting", len(jobs))
-        for job, outcome in self.engine.map(run_job, jobs):
+        self.progress.start("converting", sum(left.values()))
+        for job, outcome in self.engine.map(run_job, unpacked.jobs()):
+            unpacked.done(job)
             visit = job.planned.visit
             outcomes[visit].append(outcome)
             left[visit] -= 1
@@ -181,7 +214,13 @@ class _Export:
         masks = self._stage_masks(visit, images)
         results = tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id))
         sex, age = sex_and_age(i for p in self.members[visit] for i in p.harmonised.stack.instances)
-        return Fragment(visit, value, sex, age, images, results, masks)
+        return Fragment(visit, value, sex, age, images, results, masks, self._folders(visit), self._staged_files(visit))
+
+    def _staged_files(self, visit: Visit) -> tuple[Written, ...]:
+        place = f"sub-{visit.subject}/ses-{visit.session}"
+        raw = written(self.sessions.staging(visit.subject, visit.session), place)
+        masks = self.sessions.staged_masks(visit.subject, visit.session)
+        return (*raw, *written(masks, f"{dataset.ANNOTATIONS}/{place}"))
 
     def _stage_masks(self, visit: Visit, images: Sequence[Image]) -> StagedMasks:
         if not self.masks:
@@ -190,16 +229,6 @@ class _Export:
 
         folder = self.sessions.staged_masks(visit.subject, visit.session)
         return stage_masks(folder, self.kept[visit], images, self.masks)
-
-    def _gone(self) -> list[tuple[str, str]]:
-        """Sessions of earlier runs of which nothing is to be kept any more.
-
-        While something of the source cannot be opened, nothing is withdrawn or replaced: it may lie in there.
-        """
-        if self.plan.inventory.access_denied:
-            return []
-        current = {(v.subject, v.session) for v, kept in self.kept.items() if kept}
-        return sorted(set(self.known) - current)
 
     def _put(self, fragment: Fragment) -> None:
         """One session into the tree. The tables that speak of all sessions are away until the merge."""
@@ -225,7 +254,8 @@ class _Export:
     def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:
         """Everything that knows of all sessions: tables, manifest, the final plan, the private lists."""
         root = self.trial.output
-        now = {(v.subject, v.session): v for v in self.plan.visits.all}
+        halfway = {h.subject for h in self.held}  # days would be counted from another first session
+        now = {(v.subject, v.session): v for v in self.plan.visits.all if v.subject not in halfway}
         fragments = [replace(f, visit=now.get(key, f.visit)) for key, f in sorted(self.known.items())]
         exported = [f for f in fragments if f.images]
         images = [image for f in exported for image in f.images]
@@ -236,11 +266,11 @@ class _Export:
             dataset.add_change(root, date.today().isoformat(), changes)
         rows = self._final_rows(fragments)
         write_plan(self.trial.work / "plan.tsv", rows)
-        private = Private(self.plan, rows, fragments, self.clinical, self._unplaced(images), self.failures)
+        private = Private(self.plan, rows, fragments, self.clinical, self._unplaced(images), self.failures, self.held)
         write_private(self.trial.work, private)
         summary = summarise(self.plan, rows, images)
         dataset.write_curation(root, images, summary.to_json())
-        run = Run(measure_tree(root), written, withdrawn, len(self.failures), self.plan.inventory.access_denied)
+        run = Run(measure_tree(root), written, withdrawn, len(self.failures), bool(self.held))
         return Exported(summary, run, tuple(self.failures), rows)
 
     def _unplaced(self, images: Sequence[Image]) -> Sequence[MaskFault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +17,17 @@ from .image import Image
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that a worker needs to make one image. ``start`` is the session's first moment of acquisition."""
+    """Everything that a worker needs to make one image. ``start`` is the session's first moment of acquisition.
+
+    ``unpacked`` says where members of archives (path, member) lie as files already.
+    """
 
     planned: Planned
     staging: Path
     work: Path
     start: float | None
     pseudonyms: Pseudonyms = field(repr=False)
+    unpacked: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     @property
     def session(self) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def make_image(job: Job) -> Outcome:
     if verdict(findings) == "fail":
         worst = next(f for f in findings if f.severity == "error")
         return Outcome(stack.stack_id, "fail", findings, reason=worst.check, message=worst.message)
-    volume = convert(stack, materialise, _scratch(job.work))
+    volume = convert(stack, partial(materialise, unpacked=job.unpacked), _scratch(job.work))
     if record.sequence == "bold" and volume.voxels.ndim == 3:
         volume = volume.as_series((stack.first.RepetitionTime or 0.0) / 1000)
     metrics = measure(volume)

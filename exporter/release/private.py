@@ -11,15 +11,19 @@ from pathlib import Path
 from ..annotations.clinical import ClinicalRows
 from ..pipeline import Plan
 from ..plan.row import PlanRow
-from ..stacks.reasons import SENTENCES, SERIES_INCOMPLETE
+from ..stacks.reasons import NO_VOLUME_INDEX, SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
+from .held import Held
 from .ledgers import Aside, Issue, write_aside, write_issues, write_linkage, write_unreadable
 from .session import Fragment, MaskFault
 
 SET_ASIDE_CHECKS = {
     "duplicate": ("D01", "info"),
     "sop-uid-reused": ("C02", "error"),
+    "series-resent": ("D03", "warning"),
 }
+DOUBT_CHECKS = {SERIES_INCOMPLETE: "F02", NO_VOLUME_INDEX: "D05"}
+"""By the reason of a doubt; the others are of identity, C01."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,16 @@ class Private:
     clinical: ClinicalRows
     unplaced: Sequence[MaskFault]
     failures: Sequence[Failure]
+    held: Sequence[Held] = ()
 
 
 def write_private(work: Path, run: Private) -> None:
     """Issues, what was set aside, what could not be read, who is who, and values that the allow-list stopped."""
-    write_issues(work / "issues.tsv", [*_source_issues(run.plan), *_image_issues(run)], date.today().isoformat())
+    write_issues(
+        work / "issues.tsv",
+        [*_source_issues(run.plan), *_image_issues(run), *_held_issues(run.held)],
+        date.today().isoformat(),
+    )
     write_aside(work / "quarantine.tsv", _aside(run.plan, run.rows, run.fragments))
     write_unreadable(work / "unreadable.tsv", run.plan.inventory.unreadable)
     write_linkage(work / "linkage.tsv", run.plan.visits.all)
@@ -64,13 +73,20 @@ def _source_issues(plan: Plan) -> Iterable[Issue]:
         yield Issue(check, "instance", severity, aside.message, i.SeriesInstanceUID, key=f"{aside.reason} {i.key}")
     for stack in plan.stacking.stacks:
         if stack.doubt:
-            check = "F02" if stack.doubt == SERIES_INCOMPLETE else "C01"
+            check = DOUBT_CHECKS.get(stack.doubt, "C01")
             yield Issue(check, "series", "error", SENTENCES[stack.doubt], stack.first.SeriesInstanceUID, stack.stack_id)
     for unreadable in plan.inventory.unreadable:
         if unreadable.reason != "not-dicom":
             key = f"{unreadable.path} {unreadable.member}"
             check = "F02" if unreadable.reason == "truncated" else "F01"
             yield Issue(check, "instance", "error", unreadable.message, unreadable.series_uid, key=key)
+
+
+def _held_issues(held: Sequence[Held]) -> Iterable[Issue]:
+    """Sessions that were left as they were."""
+    for h in held:
+        message = f"sub-{h.subject} ses-{h.session} was left as it was: its files lay at {h.place}, which can't be read"
+        yield Issue("F01", "subject", "warning", message, key=f"held {h.subject} {h.session}")
 
 
 def _image_issues(run: Private) -> Iterable[Issue]:

@@ -31,6 +31,19 @@ class StackResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A file of a session as it went into the tree (``path`` is below the root).
+
+    ``sha256`` is "" for compressed images: their size tells whether they are whole.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class MaskFault:
     """A mask that was not taken, with the check's code, the series it names and a sentence."""
 
@@ -51,7 +64,8 @@ class StagedMasks:
 class Fragment:
     """What a finished session leaves for the merge, kept in the work folder beside its fingerprint.
 
-    ``sex`` and ``age`` are what the headers say of the participant, "n/a" where they do not.
+    ``sex`` and ``age`` are what the headers say of the participant, "n/a" where they do not. ``folders`` are those of
+    the source that held the session when it was last seen whole, ``files`` what it became.
     """
 
     visit: Visit
@@ -61,6 +75,8 @@ class Fragment:
     images: tuple[Image, ...]
     results: tuple[StackResult, ...]
     masks: StagedMasks
+    folders: tuple[str, ...] = ()
+    files: tuple[Written, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -83,6 +99,8 @@ class Fragment:
             images=tuple(Image.from_json(image) for image in values["images"]),
             results=tuple(_result(r) for r in values["results"]),
             masks=StagedMasks(tuple(masks["paths"]), tuple(MaskFault(**fault) for fault in masks["faults"])),
+            folders=tuple(values.get("folders", ())),
+            files=tuple(Written(**file) for file in values.get("files", ())),
         )
 
 
@@ -159,10 +177,9 @@ class Sessions:
 
     def is_good(self, fragment: Fragment, wanted: str) -> bool:
         """Is what was made before still what is wanted, and still in the tree?"""
-        if fragment.fingerprint != wanted:
+        if fragment.fingerprint != wanted or bool(fragment.files) != bool(fragment.images):
             return False
-        images_there = all(_has_size(self._output / image.path, image.file_bytes) for image in fragment.images)
-        return images_there and all((self._output / mask).is_file() for mask in fragment.masks.paths)
+        return all(_is_whole(self._output / file.path, file) for file in fragment.files)
 
     def keep(self, fragment: Fragment) -> None:
         """Remember a session that now lies in the tree."""
@@ -173,11 +190,29 @@ class Sessions:
         self._file(subject, session).unlink(missing_ok=True)
 
 
-def _has_size(path: Path, size: int) -> bool:
+def _is_whole(path: Path, file: Written) -> bool:
+    """Whether a file is as it was written. Text is read only where its time says that somebody was at it."""
     try:
-        return path.stat().st_size == size
+        status = path.stat()
+        if status.st_size != file.size or not path.is_file():
+            return False
+        return not file.sha256 or status.st_mtime_ns == file.mtime_ns or _sha256(path) == file.sha256
     except OSError:
         return False
+
+
+def written(folder: Path, root: str) -> list[Written]:
+    """All files of a staged folder, which goes to ``root`` in the tree."""
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        status = path.stat()
+        digest = "" if path.suffix == ".gz" else _sha256(path)
+        found.append(Written(f"{root}/{path.relative_to(folder)}", status.st_size, status.st_mtime_ns, digest))
+    return found
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_scans(folder: Path, visit: Visit, images: Sequence[Image]) -> None:

@@ -57,7 +57,9 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run did to the tree. With ``access_denied`` sessions that were there before were left as they were."""
+    """What one run did to the tree. With ``access_denied`` some sessions that were there before were left as they
+    were: those whose files lay where something could not be opened.
+    """
 
     tree: Tree
     sessions_written: int
