@@ -12,7 +12,7 @@ from trialbids.mappings.lexicon import kinds, read_concepts
 from ..inventory.instance import Instance
 from ..stacks.geometry import plane
 from ..stacks.headers import dixon_of, has_direction, is_calculated_b, is_diffusion_weighted, map_kind, part, upper
-from ..stacks.signature import FAST_TE_MS, FAST_TR_MS, QUICKEST_TR_MS, SHORTEST_SPIN_ECHO_TR_MS
+from ..stacks.signature import SHORTEST_SPIN_ECHO_TR_MS, is_quick
 from ..stacks.stack import Stack
 from .context import Context
 
@@ -37,6 +37,10 @@ EPI_TRAIN, EPI_TE_MS = 16, 12.0
 LEAST_TI_MS = 50.0
 """A shorter inversion time prepares the fat of a spoiled gradient echo (GE writes it), not the contrast."""
 
+LARGEST_GRADIENT_FLIP, LEAST_REFOCUSING_FLIP = 70.0, 110.0
+LONGEST_GRADIENT_TR_MS, LEAST_TRAIN = 400.0, 2
+"""What tells a spin echo from a gradient echo where no flag does: flip angles in degrees, TR, echoes a train."""
+
 BALANCED_NAME = re.compile(r"\*?(?:tf[ix]|gre_bssfp|trufi|bssfp)")
 BALANCED_TR_MS, BALANCED_FLIP = 7.0, 45.0
 
@@ -51,8 +55,7 @@ def facts_of(stack: Stack, context: Context) -> Facts:
     tr, te = first.RepetitionTime or 0.0, first.EchoTime or 0.0
     times = numbers(rows, lambda i: i.InversionTime or None)
     inversion = "ir" in scanning or first.InversionRecovery == "YES" or bool(times and max(times) >= LEAST_TI_MS)
-    quick = 0 < tr <= FAST_TR_MS and te <= FAST_TE_MS and (te > 0 or tr <= QUICKEST_TR_MS)
-    fast = gradient and not planar and not kind and quick
+    fast = gradient and not planar and not kind and is_quick(tr, te, first.MRAcquisitionType)
     description, protocol = plain(first.SeriesDescription), plain(first.ProtocolName)
     study = plain(first.StudyDescription)
     return Facts(
@@ -175,8 +178,15 @@ def readout(first: Instance, scanning: tuple[str, ...]) -> tuple[bool, bool, boo
         planar = True
     if not (gradient or spin or planar):
         spin = name.startswith(("tse", "se", "tir", "spc", "h2d", "fse"))
-        gradient = not spin and quick
+        gradient = not spin and (quick or 0 < (first.FlipAngle or 0) <= LARGEST_GRADIENT_FLIP)
+        spin = spin or (not gradient and tells_refocusing(first))
     return gradient and not (spin and not planar), spin, planar
+
+
+def tells_refocusing(first: Instance) -> bool:
+    """Whether nothing but a spin echo has such a flip angle (some vendors store that of the refocusing) or train."""
+    slow = (first.RepetitionTime or 0) > LONGEST_GRADIENT_TR_MS
+    return slow and ((first.FlipAngle or 0) >= LEAST_REFOCUSING_FLIP or (first.EchoTrainLength or 0) >= LEAST_TRAIN)
 
 
 def diffusion_kind(stack: Stack) -> str:

@@ -68,14 +68,25 @@ def orientation_groups(instances: Sequence[Instance]) -> dict[Floats, Floats]:
     return representative
 
 
+def along_widest_axis(positions: Sequence[Floats]) -> list[float | None]:
+    """The coordinate of each position on the axis along which they differ most; None where one is not told."""
+    if not positions or any(len(p) != 3 for p in positions):
+        return [None] * len(positions)
+    axis = max(range(3), key=lambda a: max(p[a] for p in positions) - min(p[a] for p in positions))
+    return [p[axis] for p in positions]
+
+
 def position_bins(instances: Sequence[Instance]) -> list[int]:
     """For each instance the index of its position along the normal, from 0; without geometry each is its own.
 
-    A mosaic holds a whole volume, so all mosaics lie at position 0.
+    A mosaic holds a whole volume, so all mosaics lie at position 0. Where the header tells positions and no
+    orientation, the axis along which they differ most stands for the normal.
     """
     if instances and instances[0].mosaic_tiles:
         return [0] * len(instances)
     where = [position(i) for i in instances]
+    if all(not i.ImageOrientationPatient for i in instances):
+        where = along_widest_axis([i.ImagePositionPatient for i in instances])
     if any(p is None for p in where):
         return list(range(len(instances)))
     order = sorted(range(len(instances)), key=lambda k: where[k] or 0.0)

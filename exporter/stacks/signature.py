@@ -27,8 +27,8 @@ SHORTEST_SPIN_ECHO_TR_MS = 50.0
 """No spin echo is repeated as fast as this, so the readout is a gradient echo."""
 
 FAST_TR_MS, FAST_TE_MS = 60.0, 8.0
-QUICKEST_TR_MS = 15.0
-"""With so short a TR the echo is early, whether its time is told or not."""
+QUICKEST_TR_MS, EARLIEST_TE_MS = 15.0, 3.5
+"""With so short a TR the echo is early, with so early an echo in three dimensions TR is short, told or not."""
 
 DERIVED_TEXT = re.compile(r"(?:^|[^a-z])(?:m?ip|mpr|sub(?:tr\w*)?|reformat\w*|screen ?save)(?:[^a-z]|$)")
 
@@ -146,8 +146,14 @@ class Signature:
         tr, te = first.RepetitionTime or 0.0, first.EchoTime or 0.0
         told = "GR" in sequence or first.EchoPulseSequence == "GRADIENT" or not sequence & {"SE", "IR"}
         gradient = told or 0 < tr <= SHORTEST_SPIN_ECHO_TR_MS
-        quick = 0 < tr <= FAST_TR_MS and te <= FAST_TE_MS and (te > 0 or tr <= QUICKEST_TR_MS)
-        return gradient and quick and "EP" not in sequence and not self.kind
+        return gradient and is_quick(tr, te, first.MRAcquisitionType) and "EP" not in sequence and not self.kind
+
+
+def is_quick(tr: float, te: float, acquisition_type: str) -> bool:
+    """Whether TR and TE (ms, 0 where not told) are short; one of them tells enough where it is shortest."""
+    if tr == 0.0:
+        return 0 < te <= EARLIEST_TE_MS and acquisition_type == "3D"
+    return tr <= FAST_TR_MS and te <= FAST_TE_MS and (te > 0 or tr <= QUICKEST_TR_MS)
 
 
 def rounded(value: float | None, digits: int) -> float | None:
