@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..stacks.geometry import orientation_groups
@@ -49,39 +48,71 @@ def contexts(stacks: Sequence[Stack], enhanced: Collection[str]) -> dict[str, Co
     scans: dict[str, list[Signature]] = defaultdict(list)
     studies: dict[tuple[str, str], list[Signature]] = defaultdict(list)
     series: dict[str, list[Stack]] = defaultdict(list)
+    members = Counter((s.first.PatientID, s.first.StudyInstanceUID) for s in stacks)
+    found: dict[str, Context] = {}
     for stack in stacks:
+        study = stack.first.PatientID, stack.first.StudyInstanceUID
+        if members[study] == 1 and stack.phase_index is None:
+            found[stack.stack_id] = Context(n_echoes=1, contrast_in_study=stack.stack_id in enhanced)
+            continue
         signature = Signature(stack)
         scans[stack.acquisition_id].append(signature)
-        studies[stack.first.PatientID, stack.first.StudyInstanceUID].append(signature)
+        studies[study].append(signature)
         series[stack.first.SeriesInstanceUID].append(stack)
     turned = {uid: len(set(orientation_groups([s.first for s in rows]).values())) for uid, rows in series.items()}
     within = {stack_id: around for scan in scans.values() for stack_id, around in scan_contexts(scan)}
-    found: dict[str, Context] = {}
-    for study in studies.values():
-        injection = first_injection(study)
-        first = min((s.number for s in study if s.number >= 0), default=-1)
-        dynamic = {(s.timing, s.flip) for s in study if is_dynamic(s)}
-        told = min((s.start for s in study if s.stack.stack_id in enhanced and s.start is not None), default=None)
-        contrast = injection is not None or any(s.stack.stack_id in enhanced for s in study)
-        for signature in study:
-            stack, start = signature.stack, signature.start
-            before, after = False, False
-            if start is not None and stack.phase_index is None:
-                before = start < min(t for t in (injection, told, math.inf) if t is not None)
-                after = (injection is not None and start > injection + INJECTION_REACH_S) or (
-                    told is not None and start > told and (injection is None or start > injection)
-                )
-            found[stack.stack_id] = replace(
-                within[stack.stack_id],
-                n_orientations=turned[stack.first.SeriesInstanceUID],
-                before_injection=before and contrast,
-                after_injection=after,
-                contrast_in_study=contrast,
-                n_in_study=len(study),
-                first_in_study=len(study) >= LEAST_STUDY and 0 <= signature.number == first,
-                beside_dynamic=(signature.timing, signature.flip) in dynamic,
-            )
+    for among in studies.values():
+        found |= study_contexts(among, within, turned, enhanced)
     return found
+
+
+def study_contexts(
+    study: Sequence[Signature], within: Mapping[str, Context], turned: Mapping[str, int], enhanced: Collection[str]
+) -> dict[str, Context]:
+    """The contexts of one study, from what each scan says (``within``) and the orientations of each series."""
+    told = [s for s in study if s.stack.stack_id in enhanced]
+    bolus = Bolus(first_injection(study), min((s.start for s in told if s.start is not None), default=None))
+    first = min((s.number for s in study if s.number >= 0), default=-1)
+    dynamic = {(s.timing, s.flip) for s in study if is_dynamic(s)}
+    return {
+        s.stack.stack_id: replace(
+            within[s.stack.stack_id],
+            n_orientations=turned[s.stack.first.SeriesInstanceUID],
+            before_injection=bolus.comes_after(s),
+            after_injection=bolus.came_before(s),
+            contrast_in_study=bool(told) or bolus.injection is not None,
+            n_in_study=len(study),
+            first_in_study=len(study) >= LEAST_STUDY and 0 <= s.number == first,
+            beside_dynamic=(s.timing, s.flip) in dynamic,
+        )
+        for s in study
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Bolus:
+    """What a study tells of its contrast agent: when its first dynamic began, and the first image that names one."""
+
+    injection: float | None
+    named: float | None
+
+    def comes_after(self, signature: Signature) -> bool:
+        """Whether the image was made before any agent."""
+        times = [t for t in (self.injection, self.named) if t is not None]
+        start = signature.start
+        return bool(times) and start is not None and signature.stack.phase_index is None and start < min(times)
+
+    def came_before(self, signature: Signature) -> bool:
+        """Whether the image was made with the agent on board."""
+        start = signature.start
+        if start is None or signature.stack.phase_index is not None:
+            return False
+        if self.injection is not None:
+            return start > self.injection + (0.0 if self._named_by(start) else INJECTION_REACH_S)
+        return self._named_by(start)
+
+    def _named_by(self, start: float) -> bool:
+        return self.named is not None and start > self.named
 
 
 def scan_contexts(scan: Sequence[Signature]) -> list[tuple[str, Context]]:

@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -100,7 +100,7 @@ def harmonise_listing(task: Task, output: Path, engine: Engine, progress: Progre
     counts such rows. Raises ``UsageError`` where the output cannot be written.
     """
     listing = task.listing
-    studies, crowded = studies_of(task)
+    studies, twins, crowded = studies_of(task)
     judge = partial(judge_unit, task.columns, task.rules, listing.style.separator == ";")
     answers: dict[int, Answer] = {}
     bad: list[BadCell] = []
@@ -110,6 +110,9 @@ def harmonise_listing(task: Task, output: Path, engine: Engine, progress: Progre
         bad += unread
         progress.advance(sum(len(study) for study in unit))
     progress.done()
+    bad += [replace(b, line=line) for b in bad for _, line in twins.get(b.line, ())]
+    for first, line in [(line[0], line[1]) for study in studies for line in study if line[1] in twins]:
+        answers |= {number: replace(answers[first], number=number) for number, _ in twins[line]}
     added = added_columns(listing.columns)
     rows = ((*row, *answers[n].cells) for n, row in enumerate(listing.rows))
     write_listing(output, (*listing.columns, *added), rows, listing.style, source=listing.path)
@@ -120,20 +123,29 @@ Line = tuple[int, int, tuple[str, ...]]
 """A row as a worker gets it: its number, its line in the file, its cells in the columns that are read."""
 
 
-def studies_of(task: Task) -> tuple[list[list[Line]], tuple[tuple[str, int], ...]]:
-    """The rows by study, and the identifiers that too many rows share."""
+Twins = dict[int, list[tuple[int, int]]]
+"""By the line of a row that stands alone: number and line of the rows that say the same, judged once."""
+
+
+def studies_of(task: Task) -> tuple[list[list[Line]], Twins, tuple[tuple[str, int], ...]]:
+    """The rows by study, rows that repeat one that stands alone, and the identifiers that too many rows share."""
     at = {column.attribute: k for k, column in enumerate(task.columns)}
     indices = [column.index for column in task.columns]
     uid, patient = at.get("StudyInstanceUID"), at.get("PatientID")
     studies: dict[tuple[str, ...], list[Line]] = {}
+    alone: dict[tuple[str, ...], int] = {}
+    twins: Twins = {}
     for number, (row, line) in enumerate(zip(task.listing.rows, task.listing.lines, strict=True)):
         cells = tuple(row[i] for i in indices)
         study = cells[uid].strip() if uid is not None else ""
+        if not study and (first := alone.setdefault(cells, line)) != line:
+            twins.setdefault(first, []).append((number, line))
+            continue
         key = (study, cells[patient].strip() if patient is not None else "") if study else ("", "", str(number))
         studies.setdefault(key, []).append((number, line, cells))
     crowded = {key: len(rows) for key, rows in studies.items() if len(rows) > MOST_SERIES}
     apart = [[row] for key in crowded for row in studies.pop(key)]
-    return [*studies.values(), *apart], tuple((key[0], n) for key, n in crowded.items())
+    return [*studies.values(), *apart], twins, tuple((key[0], n) for key, n in crowded.items())
 
 
 def units(studies: Iterable[list[Line]]) -> Iterator[list[list[Line]]]:
