@@ -37,6 +37,7 @@ class Evidence:
     read: tuple[tuple[str, str], ...]
     votes: tuple[tuple[str, str], ...]
     weight: float
+    theme: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Decision:
     def evidence(self) -> tuple[Evidence, ...]:
         """All rules that fired, with what each read."""
         sheet = Sheet(self.facts, self.values)
-        return tuple(Evidence(r.id, r.reason, what_was_read(r, sheet), r.votes, r.weight) for r in self.fired)
+        return tuple(Evidence(r.id, r.reason, what_was_read(r, sheet), r.votes, r.weight, r.theme) for r in self.fired)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,11 @@ LARGEST_GRADIENT_FLIP, LEAST_REFOCUSING_FLIP = 70.0, 110.0
 LONGEST_GRADIENT_TR_MS, LEAST_TRAIN = 400.0, 2
 """What tells a spin echo from a gradient echo where no flag does: flip angles in degrees, TR, echoes a train."""
 
+T1_WORDS = frozenset({"t1", "vibe", "mprage", "spoiled"})
+"""Beside these `post` means after the agent; alone it may mean after a treatment."""
+
 BALANCED_NAME = re.compile(r"\*?(?:tf[ix]|gre_bssfp|trufi|bssfp)")
-BALANCED_TR_MS, BALANCED_FLIP = 7.0, 45.0
+BALANCED_TR_MS, BALANCED_FLIP = 7.0, 38.0
 
 
 def facts_of(stack: Stack, context: Context) -> Facts:
@@ -150,7 +153,7 @@ def is_balanced(first: Instance) -> bool:
     if BALANCED_NAME.match(first.SequenceName.strip().lower()):
         return True
     quick = 0 < tr <= BALANCED_TR_MS and (first.FlipAngle or 0.0) >= BALANCED_FLIP
-    return quick and 0.35 <= te / tr <= 0.65
+    return quick and 0.4 <= te / tr <= 0.6
 
 
 def representatives(stack: Stack) -> list[Instance]:
@@ -233,10 +236,16 @@ def agent(rows: Sequence[Instance]) -> str:
     return " ".join(sorted(named))
 
 
+def enhanced_among(stacks: Iterable[Stack]) -> frozenset[str]:
+    """The ``stack_id`` of those whose own header or description tells a contrast agent on board."""
+    return frozenset(s.stack_id for s in stacks if tells_agent(s))
+
+
 def tells_agent(stack: Stack) -> bool:
     """Whether a stack's own header or description tells a contrast agent on board."""
-    told = read_concepts(plain(stack.first.SeriesDescription))
-    return bool(agent(representatives(stack))) or ("with_agent" in told and "without_agent" not in told)
+    said = frozenset(read_concepts(plain(stack.first.SeriesDescription)))
+    named = "with_agent" in said or ("after_agent" in said and not said.isdisjoint(T1_WORDS))
+    return bool(agent(representatives(stack))) or (named and "without_agent" not in said)
 
 
 def vendor(manufacturer: str) -> str:

@@ -12,7 +12,7 @@ from trialbids.mappings.rules import Rules
 from ..stacks.stack import Stack
 from .context import contexts
 from .decide import Decision, Evidence, Judge
-from .facts import facts_of, tells_agent
+from .facts import enhanced_among, facts_of
 
 PART_FREE = frozenset({"ADC", "expADC", "FA", "colFA", "S0map", "perfmap", "fatfraction"})
 WITH_BVALUES = frozenset({"DWI", "trace"})
@@ -46,7 +46,7 @@ def judged(stacks: Sequence[Stack], judge: Judge) -> Iterator[tuple[Stack, Recor
     This is :func:`harmonise` without its evidence, which costs more than all the rest where a table is long.
     """
     images = [s for s in stacks if s.is_image]
-    around = contexts(images, {s.stack_id for s in images if tells_agent(s)})
+    around = contexts(images, enhanced_among(images))
     for stack in stacks:
         if not stack.is_image:
             yield stack, Record(), None

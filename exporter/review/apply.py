@@ -13,12 +13,9 @@ from ..harmonise.facts import record_bvalues
 from ..harmonise.record import PART_FREE, WITH_BVALUES
 from ..plan.build import SEVERAL_SESSIONS, in_several_sessions
 from ..plan.visits import Visits
-from ..select.decide import hindrance
+from ..select.decide import EDIT, hindrance
 from .edits import Edit, in_force
 from .values import DECISION
-
-MARK = "edit"
-"""What stands among the rules that decided where a person did. It names nobody: evidence leaves with the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,7 @@ def _parsed(name: str, cell: str) -> object:
 def _evidence(h: Harmonised, record: Record) -> tuple[str, ...]:
     """The rules that still have what they voted for, and the mark of a person."""
     rules = {e.rule for e in h.evidence if any(_stands(getattr(record, a), v) for a, v in e.votes)}
-    return (*sorted(rules), MARK)
+    return (*sorted(rules), EDIT)
 
 
 def _stands(value: object, voted: str) -> bool:

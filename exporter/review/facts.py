@@ -11,7 +11,7 @@ from trialbids.mappings.facts import Facts
 from trialbids.mappings.record import format_cell
 
 from ..harmonise.context import contexts
-from ..harmonise.facts import agent, facts_of, representatives
+from ..harmonise.facts import enhanced_among, facts_of, representatives
 from ..inventory.instance import Instance
 from ..stacks.stack import Stack
 
@@ -33,7 +33,7 @@ def facts_by_stack(stacks: Sequence[Stack]) -> dict[str, Facts]:
 def readers(stacks: Sequence[Stack]) -> dict[str, tuple[Stack, Callable[[Stack], Facts]]]:
     """Every image by ``stack_id``, with how its facts are read within its study."""
     images = [s for s in stacks if s.is_image]
-    around = contexts(images, {s.stack_id: agent(representatives(s)) for s in images})
+    around = contexts(images, enhanced_among(images))
     return {s.stack_id: (s, partial(facts_of, context=around[s.stack_id])) for s in images}
 
 

@@ -10,6 +10,12 @@ from trialbids.mappings.names import name_rules
 from ..harmonise import Harmonised
 from ..stacks.reasons import SENTENCES, SERIES_IN_TWO_PATIENTS
 
+EDIT = "edit"
+"""What stands among the rules that decided where a person did. It names nobody: evidence leaves with the image."""
+
+NUMBERS = "physics"
+"""The theme of rules that read numbers: what they alone would exclude, a person should look at first."""
+
 EXCLUDED = ("localizer", "calibration", "secondary")
 FOUR_DIMENSIONAL = frozenset({"DWI", "trace", "bold", "DSC", "cine", "perfmap", "PET", "CT", "ASL"})
 
@@ -34,12 +40,27 @@ class Rule:
     final: bool = True
 
 
+def is_told(harmonised: Harmonised) -> bool:
+    """Whether more than the numbers of the header says what it is: a word, a flag, the other images, a person."""
+    told = ("sequence", harmonised.record.sequence)
+    return (
+        any(e.theme != NUMBERS and told in e.votes for e in harmonised.evidence) or EDIT in harmonised.record.evidence
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "not-an-image",
         "exclude",
         "the object holds no image: a segmentation, structure set, report, presentation state or raw data",
         lambda h, keep: not h.stack.is_image,
+    ),
+    Rule(
+        "looks-not-needed",
+        "quarantine",
+        "timing and geometry are those of a localizer or calibration, but no word or flag says that it is one",
+        lambda h, keep: h.record.sequence in EXCLUDED and h.record.sequence not in keep and not is_told(h),
+        final=False,
     ),
     Rule(
         "not-needed",

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from trialbids.mappings.description import plain
+from trialbids.mappings.lexicon import read_concepts
+
 from ..inventory.instance import Instance, Words
 
 PART_WORDS = {
@@ -34,20 +37,16 @@ CONTENT_WORDS = frozenset([
 TRACEW is not among them: the b = 0 of a trace may lack it, and b-value and direction say more."""
 
 MAP_WORDS = {"ADC": "ADC", "EADC": "expADC", "EXP_ADC": "expADC", "FA": "FA", "COLFA": "colFA", "TENSOR": "tensor"}
-MAP_TEXT = re.compile(
-    r"(?:^|[^a-z])(?:(?P<exp>e-?adc|exp(?:onential)?[ _]?(?:adc|apparent))|(?P<col>col(?:or|our)?[ _]?fa)|"
-    r"(?P<adc>d?adc(?:map)?|apparent[ _]diffusion)|(?P<fa>fa[ _-]?map|fa(?=[ _]*$)|fractional[ _]anis\w*))(?:[^a-z]|$)"
+MAP_CONCEPTS = {"expadc": "expADC", "colfa": "colFA", "adc": "ADC", "fa": "FA"}
+"""Concepts of text that name a diffusion map, the narrower ones first."""
+
+PRODUCTS = frozenset(
+    {"water", "fat", "letter_w", "letter_f", "inphase", "opposed", "both_phases", "swi", "mip", "minip", "subtraction"}
 )
-CALCULATED = re.compile(
-    r"calc(?:ulated)?[ _-]?b|(?:^|[^a-z])c(?:omp|dwi|alc)[ _-]?b(?:val)?[ _-]?\d|synthetic[ _-]?b|cdwi"
-)
-PRODUCT_TEXT = re.compile(
-    r"(?<![a-z])(water|fat|in ?phase|out ?phase|opp(?:osed)? ?phase|opp|in|w|f|ip|op|"
-    r"wasser|fett|eau|graisse|agua|água|grasa|gordura|acqua|grasso|wfip|wfop|pha?s?e?|mag\w*|swi|mip|minip)(?![a-z])"
-)
+PART_TEXT = re.compile(r"(?<![a-z])(pha?s?e?|mag\w*)(?![a-z])")
+DYNAMIC = frozenset({"dynamic", "phase_number", "view_sharing", "perfusion"})
 NAMED_B = re.compile(r"\*?[a-z]+\d*d?_b(\d+)(?:t|#\d+)?")
 DESCRIBED_B = re.compile(r"(?<![a-z0-9])b[ _-]?(?:val(?:ue)?s?)?[ _=-]*((?:\d+[ _,;/+-]*)+)")
-DYNAMIC_TEXT = re.compile(r"(?:^|[^a-z])(?:dyn\w*|dce|twist|tricks|disco|perf\w*|multi ?phase|ph ?\d+/)|tt ?= ?\d")
 DESCRIBED_TIME = re.compile(r"tt ?= ?(\d+(?:\.\d+)?) ?s(?:ec)?\b", re.IGNORECASE)
 
 
@@ -108,10 +107,8 @@ def map_kind(image_type: Words, description: str) -> str:
             return MAP_WORDS[word]
     if words & {"TRACEW", "TRACE", "ORIGINAL", "SUB", "SUBTRACTION"}:
         return ""
-    match = MAP_TEXT.search(description.lower())
-    if match is None:
-        return ""
-    return {"exp": "expADC", "col": "colFA", "adc": "ADC", "fa": "FA"}[match.lastgroup or "adc"]
+    said = concepts_of(description)
+    return next((kind for concept, kind in MAP_CONCEPTS.items() if concept in said), "")
 
 
 def is_calculated_b(instance: Instance) -> bool:
@@ -148,7 +145,7 @@ def described_b(description: str) -> float | None:
 @lru_cache(maxsize=8192)
 def says_calculated(image_type: Words, description: str) -> bool:
     """Whether ImageType or the description says that the b-value was computed."""
-    return "CALC_BVALUE" in upper(image_type) or CALCULATED.search(description.lower()) is not None
+    return "CALC_BVALUE" in upper(image_type) or "computed_b" in concepts_of(description)
 
 
 @lru_cache(maxsize=8192)
@@ -197,11 +194,16 @@ def says_dynamic(instance: Instance) -> bool:
     """The scanner's own words for a time point of a dynamic scan."""
     name = instance.SequenceName.lower()
     told = described_time(instance) is not None or "dyn" in name or "twist" in name
-    text = f"{instance.SeriesDescription} {instance.ProtocolName}".lower()
-    return told or (instance.NumberOfTemporalPositions or 0) >= 3 or bool(DYNAMIC_TEXT.search(text))
+    said = {*concepts_of(instance.SeriesDescription), *concepts_of(instance.ProtocolName)}
+    return told or (instance.NumberOfTemporalPositions or 0) >= 3 or bool(said & DYNAMIC)
 
 
 @lru_cache(maxsize=8192)
 def product_words(description: str) -> str:
-    """The words of a description that tell one product of a scan from another, sorted and joined."""
-    return " ".join(sorted(set(PRODUCT_TEXT.findall(description.lower()))))
+    """What a description says that tells one product of a scan from another, sorted and joined."""
+    return " ".join(sorted({*PRODUCTS.intersection(concepts_of(description)), *PART_TEXT.findall(description.lower())}))
+
+
+def concepts_of(text: str) -> tuple[str, ...]:
+    """The concepts of free text (:mod:`trialbids.mappings.lexicon`)."""
+    return read_concepts(plain(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +9,7 @@ from ..inventory.moment import first_moment
 from .geometry import normal, position
 from .headers import (
     b_value,
+    concepts_of,
     content_of,
     dixon_of,
     is_calculated_b,
@@ -30,7 +30,7 @@ FAST_TR_MS, FAST_TE_MS = 60.0, 8.0
 QUICKEST_TR_MS, EARLIEST_TE_MS = 15.0, 3.5
 """With so short a TR the echo is early, with so early an echo in three dimensions TR is short, told or not."""
 
-DERIVED_TEXT = re.compile(r"(?:^|[^a-z])(?:m?ip|mpr|sub(?:tr\w*)?|reformat\w*|screen ?save)(?:[^a-z]|$)")
+DERIVED = frozenset({"subtraction", "mip", "minip", "mpr", "screen"})
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,11 @@ class Signature:
         """A subtraction, projection or reformat rather than an acquired image."""
         first = self.stack.first
         words = upper(first.ImageType)
-        return bool(content_of(first.ImageType)) or "SECONDARY" in words or bool(DERIVED_TEXT.search(self.text))
+        return (
+            bool(content_of(first.ImageType))
+            or "SECONDARY" in words
+            or not DERIVED.isdisjoint(concepts_of(first.SeriesDescription))
+        )
 
     @cached_property
     def says_dynamic(self) -> bool:
