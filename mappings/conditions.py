@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+from .description import plain
 from .facts import Facts
 from .lexicon import concepts
 from .vocabulary import vocabulary
@@ -14,12 +15,19 @@ from .vocabulary import vocabulary
 RECORD = "record."
 """Prefix of conditions on what the rules before have decided: ``record.sequence``."""
 
+CLOSED_FIELDS = {"plane": "plane", "part": "part", "dixon": "dixon"}
+"""Facts that hold the values of an attribute of the record."""
+
 CONCEPT_FIELDS = frozenset({"said", "named", "study_said"})
 FACT_NAMES = frozenset(f.name for f in fields(Facts))
 
 
 class RuleError(ValueError):
     """A rule file cannot be used: one sentence with file, line, rule and what is wrong."""
+
+
+class ArgumentError(ValueError):
+    """An argument of an operator that can never be right."""
 
 
 class Reader(Protocol):
@@ -74,14 +82,18 @@ def read_condition(given: Any, place: Place) -> Condition:
         elif name in FACT_NAMES or (name.startswith(RECORD) and name.removeprefix(RECORD) in vocabulary()):
             tests.append(read_test(name, value, place))
         else:
-            raise place.error(f"unknown field {name!r}")
+            raise place.error(
+                f"unknown field {name!r}; there are {', '.join(sorted(FACT_NAMES))}, and record.<attribute>"
+            )
     return tests[0] if len(tests) == 1 else all_hold(tests)
 
 
 def read_test(name: str, value: Any, place: Place) -> Condition:
     """The test of one field: a value, a list of values (one must be there), or a mapping of operators."""
     if name in CONCEPT_FIELDS:
-        check_concepts(name, value, place)
+        check_values(name, value, concepts(), "concept of lexicon.yaml", place)
+    elif allowed := closed_values(name):
+        check_values(name, value, {v.lower() for v in allowed} | {""}, f"value of {name}", place)
     if not isinstance(value, dict):
         return is_one_of(name, value)
     tests: list[Condition] = []
@@ -95,19 +107,28 @@ def read_test(name: str, value: Any, place: Place) -> Condition:
         except re.error as error:
             raise place.error(f"the pattern {argument!r} of {name} is no regular expression: {error}") from error
         except (TypeError, ValueError) as error:
-            raise place.error(f"{operator!r} of {name} cannot take {argument!r}") from error
+            raise place.error(f"{operator!r} of {name} cannot take {argument!r}{detail(error)}") from error
     return tests[0] if len(tests) == 1 else all_hold(tests)
 
 
-def check_concepts(name: str, value: Any, place: Place) -> None:
-    """Raise where a test of what the text says names a concept that the lexicon does not have."""
+def closed_values(name: str) -> tuple[str, ...]:
+    """The values that a field can hold at all, () where they are not listed."""
+    attribute = vocabulary().get(CLOSED_FIELDS.get(name, name.removeprefix(RECORD) if name.startswith(RECORD) else ""))
+    return attribute.values if attribute else ()
+
+
+def check_values(name: str, value: Any, legal: Collection[str], what: str, place: Place) -> None:
+    """Raise where a test asks for something that the field never holds, so that the rule could never fire."""
     given = [v for k, v in value.items() if k in ("in", "lacks", "all")] if isinstance(value, dict) else [value]
     for asked in (word for words in given for word in (words if isinstance(words, list) else [words])):
-        if asked not in concepts():
-            raise place.error(
-                f"{asked!r} is no concept of lexicon.yaml; it has {', '.join(sorted(concepts()))}. "
-                "To look for words of your own, write text: {words: [...]}"
-            )
+        if str(asked).lower() not in legal:
+            hint = " To look for words of your own, write text: {words: [...]}" if name in CONCEPT_FIELDS else ""
+            raise place.error(f"{asked!r} is no {what}; it has {', '.join(sorted(v for v in legal if v))}.{hint}")
+
+
+def detail(error: Exception) -> str:
+    """What this module itself says of an argument, in brackets; nothing of what Python says."""
+    return f" ({error})" if isinstance(error, ArgumentError) else ""
 
 
 def all_hold(tests: Sequence[Condition]) -> Condition:
@@ -183,8 +204,10 @@ def at_most(name: str, argument: Any) -> Condition:
 
 
 def matches(name: str, argument: Any) -> Condition:
-    """A regular expression is found in one of the field's values."""
+    """A regular expression is found in one of the field's values, which are in lower case."""
     pattern = re.compile(str(argument))
+    if re.search(r"[A-Z]", re.sub(r"\\.|\(\?P<\w+>", "", str(argument))):
+        raise ArgumentError("text is lower case: capitals never match")
     return lambda read: any(pattern.search(str(v)) for v in read(name))
 
 
@@ -203,9 +226,14 @@ def word_pattern(words: Sequence[str]) -> str:
     """
     return (
         r"(?<![a-z0-9])(?:"
-        + "|".join(re.escape(str(w).lower()).replace(r"\*", "[a-z0-9]*") for w in words)
+        + "|".join(re.escape(in_plain_letters(w)).replace(r"\*", "[a-z0-9]*") for w in words)
         + ")(?![a-z0-9])"
     )
+
+
+def in_plain_letters(phrase: str) -> str:
+    """A phrase as plain text has it: what is no letter or digit parts words; ``*`` stays."""
+    return " ".join(plain(part) + "*" * part.endswith("*") for part in str(phrase).replace("_", " ").split())
 
 
 OPERATORS: Mapping[str, Callable[[str, Any], Condition]] = {

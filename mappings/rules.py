@@ -18,6 +18,9 @@ from .plain import NotPlain, PlainLoader, read_plain
 from .vocabulary import vocabulary
 
 FOLDER = Path(__file__).parent / "rules"
+SITE = "site"
+"""The theme of a site's own rules."""
+
 SITE_WEIGHT = 100.0
 """Weight of a site's own rule that names none: above all built-in rules together."""
 
@@ -83,7 +86,7 @@ def load_rules(extra: Sequence[Path] = ()) -> Rules:
     built_in, within = built_in_rules()
     site: dict[str, Rule] = {}
     for path in extra:
-        for rule in read_rules(Path(path), theme="site", weight=SITE_WEIGHT):
+        for rule in read_rules(Path(path), theme=SITE, weight=SITE_WEIGHT):
             add(site, rule)
     check_agreement(site.values())
     return Rules(tuple((dict(built_in) | site).values()), within)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from trialbids.mappings.conditions import FACT_NAMES
 from trialbids.mappings.vocabulary import vocabulary
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -167,3 +168,8 @@ def test_the_configuration_of_the_how_to_is_accepted(tmp_path: Path) -> None:
 def test_links_to_files_of_the_repository_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8"))
     assert links and [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_the_rules_page_names_every_field_a_rule_may_ask() -> None:
+    page = (DOCS / "rules.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(FACT_NAMES) if f"`{name}`" not in page] == []

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from trialbids.exporter.harmonise.decide import decide
 from trialbids.mappings.bodyparts import body_parts
 from trialbids.mappings.conditions import RuleError
+from trialbids.mappings.facts import Facts
 from trialbids.mappings.rules import load_rules
 from trialbids.mappings.vocabulary import vocabulary
 
@@ -53,6 +55,15 @@ def test_every_sequence_has_a_rule() -> None:
         ),
         ("- {id: a, reason: r, votes: {dixon: fat}}", "'when' is missing"),
         ("- {id: a, reason: r, when: {any: 3}, votes: {dixon: fat}}", "'any' takes a list"),
+        (
+            "- {id: a, reason: r, when: {plane: axial}, votes: {dixon: fat}}",
+            "'axial' is no value of plane; it has ax, cor",
+        ),
+        (
+            "- {id: a, reason: r, when: {record.technique: foo}, votes: {dixon: fat}}",
+            "'foo' is no value of record.technique",
+        ),
+        ("- {id: a, reason: r, when: {text: {match: Serie_7B}}, votes: {dixon: fat}}", "capitals never match"),
         ("- {id: a, reason: r, when: {said: t4}, votes: {dixon: fat}}", "'t4' is no concept of lexicon.yaml"),
         ("- {id: a, reason: r, when: {said: {lacks: [t1, t4]}}, votes: {dixon: fat}}", "'t4' is no concept"),
     ],
@@ -120,6 +131,17 @@ def test_words_stand_alone_and_a_star_is_the_rest(tmp_path: Path) -> None:
     assert says(text=("t2 loc",))
     assert says(text=("sagittal t2",))
     assert not says(text=("local",))
+
+
+def test_words_copied_from_a_description_match(tmp_path: Path) -> None:
+    assert rule(tmp_path, "{text: {words: [tfl_3d, Séquence*]}}")(text=("tfl 3d pd",))
+    assert rule(tmp_path, "{text: {words: [tfl_3d, Séquence*]}}")(text=("sequences 3",))
+
+
+def test_a_sites_body_part_outweighs_a_narrower_one(tmp_path: Path) -> None:
+    ours = "- {id: ours, reason: r, when: {modality: mr}, votes: {bodypart: pelvis}}"
+    facts = Facts(modality="mr", body_part="prostate")
+    assert decide(facts, load_rules([written(tmp_path, ours)])).values["bodypart"] == "pelvis"
 
 
 def test_any_not_known_and_lacks(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from trialbids.mappings.calibration import calibration, confidence, grounds_of
 from trialbids.mappings.conditions import RECORD
 from trialbids.mappings.facts import Facts
-from trialbids.mappings.rules import Rule, Rules
+from trialbids.mappings.rules import SITE, Rule, Rules
 from trialbids.mappings.vocabulary import vocabulary
 
 from .panel import Fired, Sheet, getter, panel_of
@@ -172,10 +172,8 @@ def abstentions() -> dict[str, Any]:
 
 def count_votes(name: str, rules: Sequence[Rule], within: Mapping[str, str]) -> Outcome:
     """The outcome of the votes of these rules on one attribute."""
-    scores = tally(rules).get(name, {})
+    scores = scores_of(name, rules, within)
     attribute = vocabulary()[name]
-    if name == "bodypart":
-        scores = most_specific(scores, within)
     if attribute.kind == "words":
         value = tuple(w for w in attribute.values if scores.get(w, 0.0) >= LEAST_SCORE)
     else:
@@ -194,6 +192,16 @@ def withheld_if_unsure(verdict: Verdict) -> Verdict:
     if verdict.confidence >= calibration().least or verdict.values["sequence"] == "unknown":
         return verdict
     return replace(verdict, values=MappingProxyType({**verdict.values, "sequence": "unknown"}), confidence=0.0)
+
+
+def scores_of(name: str, rules: Sequence[Rule], within: Mapping[str, str]) -> dict[str, float]:
+    """The score of each value of one attribute. A site's own rule speaks for the body part it names and no part of it."""
+    if name != "bodypart":
+        return tally(rules).get(name, {})
+    scores = most_specific(tally([r for r in rules if r.theme != SITE]).get(name, {}), within)
+    for value, score in tally([r for r in rules if r.theme == SITE]).get(name, {}).items():
+        scores[value] = scores.get(value, 0.0) + score
+    return scores
 
 
 def tally(fired: Sequence[Rule]) -> dict[str, dict[str, float]]:
