@@ -12,6 +12,7 @@ AGENT_BEFORE = re.compile(r"(?<![a-z0-9])(c|gd|km)\s*\+(?!\s*(?:c|gd|km)(?![a-z]
 NO_AGENT_MARK = re.compile(r"(?<=[\s_])-\s?c(?![a-z0-9])|(?<![a-z0-9])c-(?=\s|$)")
 LAST_PLUS = re.compile(r"(?<=[\s_])\+\s*$")
 STAR = re.compile(r"([tr]2)\s*\*")
+MARKS = frozenset("+-*")
 PAIR = re.compile(r"\(\d+/\d+/\d+\)\s*([-+])\s*\(\d+/\d+/\d+\)")
 """How GE names the difference or sum of two images, by their examination, series and number."""
 SEPARATORS = re.compile(r"[^a-z0-9]+")
@@ -24,16 +25,23 @@ def plain(text: str) -> str:
     >>> plain("T2*-Séq_OutPhase +C (tra)")
     't2star seq out phase plusc tra'
     """
-    split = CAMEL.sub(" ", text)
-    bare = "".join(c for c in unicodedata.normalize("NFKD", split) if not unicodedata.combining(c)).lower()
-    bare = bare.replace("ß", "ss")
+    bare = CAMEL.sub(" ", text)
+    if not bare.isascii():
+        bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c)).replace("ß", "ss")
+    bare = bare.lower()
+    if not MARKS.isdisjoint(bare):
+        bare = marks_as_words(bare)
+    return SEPARATORS.sub(" ", bare).strip()
+
+
+def marks_as_words(bare: str) -> str:
+    """Signs that mean something as words: an agent (``+C``), its absence, T2*, the difference or sum of two images."""
     bare = PAIR.sub(lambda m: " imagediff " if m[1] == "-" else " imagesum ", bare)
     bare = AGENT_BEFORE.sub(" plusc ", bare)
     bare = NO_AGENT_MARK.sub(" minusc ", bare)
     bare = AGENT_MARK.sub(lambda m: " plus" + ("gd" if m[1].startswith("gado") else m[1]) + " ", bare)
     bare = LAST_PLUS.sub(" plus", bare)
-    bare = STAR.sub(r"\1star ", bare)
-    return SEPARATORS.sub(" ", bare).strip()
+    return STAR.sub(r"\1star ", bare)
 
 
 B_VALUE = re.compile(r"(?<![a-z0-9])b(?:val(?:ue)?)?\s?(\d{1,4})(?!\d)")

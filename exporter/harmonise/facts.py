@@ -97,7 +97,7 @@ def facts_of(stack: Stack, context: Context) -> Facts:
         thickness=numbers(rows, lambda i: i.SliceThickness),
         spacing=first.PixelSpacing[:1],
         temporal_positions=first.NumberOfTemporalPositions or 0,
-        text=plain(f"{first.SeriesDescription} | {first.ProtocolName}"),
+        text=" ".join(filter(None, (description, protocol))),
         description=description,
         study=study,
         said=said(description, protocol, vendor(first.Manufacturer)),
