@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from .description import plain
 from .facts import Facts
 from .lexicon import concepts
+from .patterns import PatternError, safe_pattern
 from .vocabulary import vocabulary
 
 RECORD = "record."
@@ -19,15 +21,14 @@ CLOSED_FIELDS = {"plane": "plane", "part": "part", "dixon": "dixon"}
 """Facts that hold the values of an attribute of the record."""
 
 CONCEPT_FIELDS = frozenset({"said", "named", "study_said"})
+RANGES, LISTS = frozenset({"min", "max"}), frozenset({"in", "lacks", "all"})
+LONGEST_SHOWN = 60
+NUMBER_NAMES = frozenset(f.name for f in fields(Facts) if str(f.type).startswith(("Numbers", "int", "float")))
 FACT_NAMES = frozenset(f.name for f in fields(Facts))
 
 
 class RuleError(ValueError):
     """A rule file cannot be used: one sentence with file, line, rule and what is wrong."""
-
-
-class ArgumentError(ValueError):
-    """An argument of an operator that can never be right."""
 
 
 class Reader(Protocol):
@@ -95,6 +96,7 @@ def read_test(name: str, value: Any, place: Place) -> Condition:
     elif allowed := closed_values(name):
         check_values(name, value, {v.lower() for v in allowed} | {""}, f"value of {name}", place)
     if not isinstance(value, dict):
+        check_scalars(name, value, place)
         return is_one_of(name, value)
     tests: list[Condition] = []
     for operator, argument in value.items():
@@ -102,12 +104,16 @@ def read_test(name: str, value: Any, place: Place) -> Condition:
             continue
         if operator not in OPERATORS:
             raise place.error(f"unknown operator {operator!r} of {name}; there are {', '.join(sorted(OPERATORS))}")
+        if operator in RANGES and name not in NUMBER_NAMES:
+            raise place.error(f"{operator!r} asks for numbers, and {name} holds words; use in, lacks, words or match")
+        if operator in LISTS:
+            check_scalars(name, argument, place)
         try:
             tests.append(OPERATORS[operator](name, argument))
-        except re.error as error:
-            raise place.error(f"the pattern {argument!r} of {name} is no regular expression: {error}") from error
-        except (TypeError, ValueError) as error:
-            raise place.error(f"{operator!r} of {name} cannot take {argument!r}{detail(error)}") from error
+        except PatternError as error:
+            raise place.error(f"the pattern {short(argument)} of {name} {error}") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise place.error(f"{operator!r} of {name} cannot take {short(argument)}") from error
     return tests[0] if len(tests) == 1 else all_hold(tests)
 
 
@@ -115,6 +121,13 @@ def closed_values(name: str) -> tuple[str, ...]:
     """The values that a field can hold at all, () where they are not listed."""
     attribute = vocabulary().get(CLOSED_FIELDS.get(name, name.removeprefix(RECORD) if name.startswith(RECORD) else ""))
     return attribute.values if attribute else ()
+
+
+def check_scalars(name: str, argument: Any, place: Place) -> None:
+    """Raise where something is compared with a mapping or a list of lists."""
+    for item in argument if isinstance(argument, list) else [argument]:
+        if not isinstance(item, str | bool | int | float):
+            raise place.error(f"{name} is compared with {short(item)}; write a word, a number, or a list of them")
 
 
 def check_values(name: str, value: Any, legal: Collection[str], what: str, place: Place) -> None:
@@ -126,9 +139,10 @@ def check_values(name: str, value: Any, legal: Collection[str], what: str, place
             raise place.error(f"{asked!r} is no {what}; it has {', '.join(sorted(v for v in legal if v))}.{hint}")
 
 
-def detail(error: Exception) -> str:
-    """What this module itself says of an argument, in brackets; nothing of what Python says."""
-    return f" ({error})" if isinstance(error, ArgumentError) else ""
+def short(argument: Any) -> str:
+    """An argument as it is shown in a sentence."""
+    text = repr(argument)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def all_hold(tests: Sequence[Condition]) -> Condition:
@@ -191,31 +205,38 @@ def known(name: str, argument: Any) -> Condition:
     return lambda read: bool([v for v in read(name) if v not in ("", "unknown")]) is argument
 
 
+def finite(argument: Any) -> float:
+    """A number that can be compared with."""
+    limit = float(argument)
+    if not math.isfinite(limit):
+        raise ValueError(argument)
+    return limit
+
+
 def at_least(name: str, argument: Any) -> Condition:
     """The field is known and all its numbers are at least this."""
-    limit = float(argument)
+    limit = finite(argument)
     return lambda read: bool(values := read(name)) and min(values) >= limit
 
 
 def at_most(name: str, argument: Any) -> Condition:
     """The field is known and all its numbers are at most this."""
-    limit = float(argument)
+    limit = finite(argument)
     return lambda read: bool(values := read(name)) and max(values) <= limit
 
 
 def matches(name: str, argument: Any) -> Condition:
     """A regular expression is found in one of the field's values, which are in lower case."""
-    pattern = re.compile(str(argument))
-    if re.search(r"[A-Z]", re.sub(r"\\.|\(\?P<\w+>", "", str(argument))):
-        raise ArgumentError("text is lower case: capitals never match")
+    pattern = safe_pattern(str(argument))
     return lambda read: any(pattern.search(str(v)) for v in read(name))
 
 
 def says(name: str, argument: Any) -> Condition:
     """One of the words or phrases stands in the text; ``*`` at an end stands for the rest of a word."""
-    if not isinstance(argument, list):
+    if not isinstance(argument, list) or not argument:
         raise TypeError(argument)
-    return matches(name, word_pattern(argument))
+    pattern = re.compile(word_pattern(argument))
+    return lambda read: any(pattern.search(str(v)) for v in read(name))
 
 
 def word_pattern(words: Sequence[str]) -> str:

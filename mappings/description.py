@@ -12,6 +12,9 @@ AGENT_BEFORE = re.compile(r"(?<![a-z0-9])(c|gd|km)\s*\+(?!\s*(?:c|gd|km)(?![a-z]
 NO_AGENT_MARK = re.compile(r"(?<=[\s_])-\s?c(?![a-z0-9])|(?<![a-z0-9])c-(?=\s|$)")
 LAST_PLUS = re.compile(r"(?<=[\s_])\+\s*$")
 STAR = re.compile(r"([tr]2)\s*\*")
+LONGEST = 4096
+"""Longer text is cut: no description is, and every pattern is matched against it."""
+
 MARKS = frozenset("+-*")
 PAIR = re.compile(r"\(\d+/\d+/\d+\)\s*([-+])\s*\(\d+/\d+/\d+\)")
 """How GE names the difference or sum of two images, by their examination, series and number."""
@@ -25,9 +28,11 @@ def plain(text: str) -> str:
     >>> plain("T2*-Séq_OutPhase +C (tra)")
     't2star seq out phase plusc tra'
     """
-    bare = CAMEL.sub(" ", text)
+    bare = CAMEL.sub(" ", text[:LONGEST])
     if not bare.isascii():
-        bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c)).replace("ß", "ss")
+        bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c)).replace(
+            "ß", "ss"
+        )
     bare = bare.lower()
     if not MARKS.isdisjoint(bare):
         bare = marks_as_words(bare)

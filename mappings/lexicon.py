@@ -22,6 +22,10 @@ LEAST_TYPO_LETTERS = 6
 """Shorter words are not corrected: one slip turns them into other words."""
 
 LEAST_PIECE = 2
+LONGEST_WORD, LONGEST_TEXT = 64, 1024
+"""A DICOM description has 64 letters at most. A longer word is taken as it is, longer text is read to here: what it
+takes grows with the square of a word."""
+
 LEAST_STEM, MOST_REST = 4, 8
 """A stem of so many letters is a word among words run together; at their end it may go on for so many more."""
 
@@ -100,7 +104,7 @@ class Lexicon:
 
     def read(self, text: str) -> tuple[str, ...]:
         """The concepts of plain text (lower case, no accents, words parted by blanks), in order of first mention."""
-        words = [START, *(piece for word in text.split() for piece in self._pieces(word)), END]
+        words = [START, *(piece for word in text[:LONGEST_TEXT].split() for piece in self._pieces(word)), END]
         found: dict[str, None] = {}
         at = int(self._longest(words, 1)[0] >= self._longest(words, 0)[0])  # the start may take part in a phrase
         while at < len(words):
@@ -124,7 +128,7 @@ class Lexicon:
 
     def _split(self, word: str) -> tuple[str, ...]:
         """The listed words that one word is made of, or the word itself."""
-        if self._is_listed(word):
+        if self._is_listed(word) or len(word) > LONGEST_WORD:
             return (word,)
         return self._run_together(word) or self._corrected(word) or (word,)
 

@@ -28,6 +28,10 @@ LEGAL_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Ids leave the private work folder as evidence in the released tree, so they are no free text."""
 
 Example = str | Mapping[str, Any]
+LONGEST_ID, MOST_WEIGHT = 64, 1_000_000
+RESERVED = ("edit",)
+"""The mark of a person's decision among the ids of rules."""
+
 RULE_KEYS = frozenset({"id", "reason", "when", "votes", "weight", "examples"})
 
 
@@ -131,6 +135,11 @@ class LineLoader(PlainLoader):
 
 def mapping_with_line(loader: LineLoader, node: yaml.MappingNode) -> dict[str, Any]:
     """A mapping with its line under ``__line__``."""
+    keys = [str(key.value) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            line = node.start_mark.line + 1
+            raise NotPlain(f"line {line}: {key!r} stands twice in one mapping; the second would hide the first")
     values = yaml.SafeLoader.construct_mapping(loader, node, deep=True)
     return {str(k): v for k, v in values.items()} | {"__line__": node.start_mark.line + 1}
 
@@ -168,13 +177,16 @@ def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float 
         if not given.get(key):
             raise place.error(f"{key!r} is missing")
     number = given.get("weight", weight)
-    if isinstance(number, bool) or not isinstance(number, int | float) or number <= 0:
-        raise place.error("'weight' must be a number above 0")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= MOST_WEIGHT:
+        raise place.error(f"'weight' must be a number above 0 and at most {MOST_WEIGHT:,}")
     examples = given.get("examples") or []
     if not isinstance(examples, list) or not all(isinstance(e, str | dict) for e in examples):
         raise place.error("'examples' is a list of descriptions or of mappings of facts")
-    if not LEGAL_ID.fullmatch(str(given["id"])):
-        raise place.error("an id is made of lower-case letters, digits and single hyphens: it leaves with the images")
+    if not LEGAL_ID.fullmatch(str(given["id"])) or len(str(given["id"])) > LONGEST_ID or given["id"] in RESERVED:
+        raise place.error(
+            f"an id is made of lower-case letters, digits and single hyphens, {LONGEST_ID} at most, and is not "
+            f"{' or '.join(RESERVED)}: it leaves with the images"
+        )
     return Rule(
         id=str(given["id"]),
         theme=theme,
@@ -184,7 +196,7 @@ def read_rule(entry: Mapping[str, Any], place: Place, theme: str, weight: float 
         condition=read_condition(given["when"], place),
         reads=tuple(dict.fromkeys(read_names(given["when"]))),
         place=place,
-        asks=json.dumps(without_line(given["when"]), sort_keys=True, default=str),
+        asks=json.dumps(alike(without_line(given["when"])), sort_keys=True, default=str),
         examples=tuple(without_line(e) for e in examples),
     )
 
@@ -194,6 +206,15 @@ def without_line(given: Any) -> Any:
     if isinstance(given, dict):
         return {k: without_line(v) for k, v in given.items() if k != "__line__"}
     return [without_line(v) for v in given] if isinstance(given, list) else given
+
+
+def alike(given: Any) -> Any:
+    """A condition with its numbers written one way."""
+    if isinstance(given, dict):
+        return {k: alike(v) for k, v in given.items()}
+    if isinstance(given, list):
+        return [alike(v) for v in given]
+    return float(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
 def read_votes(given: Any, place: Place) -> tuple[tuple[str, str], ...]:
@@ -210,4 +231,6 @@ def read_votes(given: Any, place: Place) -> tuple[tuple[str, str], ...]:
         if str(value) not in attribute.values:
             raise place.error(f"{value!r} is not a value of {name}; it takes {', '.join(attribute.values)}")
         votes.append((name, str(value)))
+    if not votes:
+        raise place.error("'votes' names no attribute")
     return tuple(votes)

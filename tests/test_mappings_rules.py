@@ -51,7 +51,7 @@ def test_every_sequence_has_a_rule() -> None:
         ("- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}, wieght: 3}", "unknown key 'wieght'"),
         (
             "- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}, weight: -1}",
-            "'weight' must be a number above 0",
+            "'weight' must be a number above 0 and at most 1,000,000",
         ),
         ("- {id: a, reason: r, votes: {dixon: fat}}", "'when' is missing"),
         ("- {id: a, reason: r, when: {any: 3}, votes: {dixon: fat}}", "'any' takes a list"),
@@ -63,7 +63,17 @@ def test_every_sequence_has_a_rule() -> None:
             "- {id: a, reason: r, when: {record.technique: foo}, votes: {dixon: fat}}",
             "'foo' is no value of record.technique",
         ),
-        ("- {id: a, reason: r, when: {text: {match: Serie_7B}}, votes: {dixon: fat}}", "capitals never match"),
+        ("- {id: a, reason: r, when: {text: {match: Serie_7B}}, votes: {dixon: fat}}", "has capitals, and text is lower case"),
+        ("- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}, weight: .nan}", "'weight' must be a number"),
+        ("- {id: a, reason: r, when: {tr: {min: .nan}}, votes: {dixon: fat}}", "'min' of tr cannot take nan"),
+        ("- {id: a, reason: r, when: {description: {min: 3}}, votes: {dixon: fat}}", "and description holds words"),
+        ("- {id: a, reason: r, when: {body_part: [[a]]}, votes: {dixon: fat}}", "body_part is compared with ['a']"),
+        ("- {id: a, reason: r, when: {text: {match: '(a|a)*b$'}}, votes: {dixon: fat}}", "could take forever"),
+        ("- {id: a, reason: r, when: {text: {match: '((a{1,9}){1,9})'}}, votes: {dixon: fat}}", "could take forever"),
+        (
+            "- {id: a, reason: r, when: {text: {match: 'a{99999999999999}'}}, votes: {dixon: fat}}",
+            "no regular expression",
+        ),
         ("- {id: a, reason: r, when: {said: t4}, votes: {dixon: fat}}", "'t4' is no concept of lexicon.yaml"),
         ("- {id: a, reason: r, when: {said: {lacks: [t1, t4]}}, votes: {dixon: fat}}", "'t4' is no concept"),
     ],
@@ -88,6 +98,17 @@ def test_an_id_twice_in_one_file_is_refused(tmp_path: Path) -> None:
     line = "- {id: a, reason: r, when: {plane: ax}, votes: {dixon: fat}}\n"
     with pytest.raises(RuleError, match="rule a: the id stands twice"):
         load_rules([written(tmp_path, line * 2)])
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuleError, match=r"line 1: 'plane' stands twice"):
+        load_rules([written(tmp_path, "- {id: a, reason: r, when: {plane: ax, plane: sag}, votes: {dixon: fat}}")])
+
+
+@pytest.mark.parametrize("name", ["edit", "x" * 65])
+def test_an_id_is_short_and_not_the_mark_of_a_person(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RuleError, match="64 at most, and is not edit"):
+        load_rules([written(tmp_path, f"- {{id: {name}, reason: r, when: {{plane: ax}}, votes: {{dixon: fat}}}}")])
 
 
 def test_an_id_is_no_free_text(tmp_path: Path) -> None:
