@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .errors import TrialbidsError, UsageError
+from . import border
+from .arguments import Debug, EngineName, Json, Places, Work, Workers, edited_plan, engine_of, rule_file_of, trial_of
+from .border import EXIT_INVALID, EXIT_SESSIONS_FAILED
+from .errors import UsageError
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .pipeline import EditedPlan
     from .trial import Trial
-
-EXIT_SESSIONS_FAILED = 3
-EXIT_INVALID = 4
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="trialbids",
@@ -29,19 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Work = Annotated[Path | None, typer.Option(help="Private work folder; the default is DST.work, beside DST.")]
-EngineName = Annotated[str, typer.Option("--engine", help="How work is run: processes or serial.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes; the default is one a core.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for machines.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Places = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="[TRIAL.YAML | SRC DST]",
-        help="A trial.yaml (the default is ./trial.yaml), or a source and a new folder.",
-    ),
-]
 
 
 def _show_version(wanted: bool) -> None:
@@ -71,8 +54,8 @@ def scan(
     from .pipeline import scan_trial
     from .places import workplace
 
-    trial = _trial(places, work)
-    with _engine(engine, workers) as running, workplace(trial), screen.progress(json) as progress:
+    trial = trial_of(places, work)
+    with engine_of(engine, workers) as running, workplace(trial), screen.progress(json) as progress:
         inventory = scan_trial(trial, running, progress)
     screen.show_inventory(inventory, as_json=json)
 
@@ -102,11 +85,11 @@ def plan(
 
     if not learn and (to is not None or force):
         raise UsageError("--to and --force belong to --learn; add it")
-    trial = _trial(places, work)
-    edited = _edited(apply, by)
-    rule_file = _rule_file(trial, places, to, force) if learn else None
+    trial = trial_of(places, work)
+    edited = edited_plan(apply, by)
+    rule_file = rule_file_of(trial, places, to, force) if learn else None
     learned = None
-    with _engine(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
+    with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
         made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, edited)
         join_clinical(trial.clinical, made.visits.all)
         if trial.annotations is not None:
@@ -115,44 +98,6 @@ def plan(
             learned = learn_from(made, trial, rule_file, pseudonyms)
     summary = summarise(made, [p.row for p in made.planned], ())
     screen.show_summary(summary, None, trial, review=(made, learned), as_json=json)
-
-
-def _edited(path: Path | None, by: str) -> EditedPlan | None:
-    """The edited plan that the arguments name, read and signed."""
-    from datetime import datetime
-
-    from .pipeline import EditedPlan
-    from .review.read import Signature
-    from .review.sheet import read_sheet
-
-    if path is None:
-        if by:
-            raise UsageError("--by says whose edits are applied; give the edited plan with --apply")
-        return None
-    return EditedPlan(read_sheet(path), Signature(by or _user(), datetime.now().astimezone().isoformat("T", "seconds")))
-
-
-def _user() -> str:
-    from getpass import getuser
-
-    try:
-        return getuser()
-    except (OSError, KeyError):
-        return "unknown"
-
-
-def _rule_file(trial: Trial, places: list[Path] | None, to: Path | None, force: bool) -> Path:
-    """Where learned rules are written. Raises ``UsageError`` before any work where they may not be."""
-    given = places or [Path("trial.yaml")]
-    if len(given) == 2 and given[0].suffix in (".yaml", ".yml"):
-        raise UsageError(f"{given[1]}: the rule file of --learn is given with --to")
-    folder = given[0].parent if len(given) == 1 else trial.work
-    path = to or folder / "rules-learned.yaml"
-    if path.exists() and not force:
-        raise UsageError(f"{path}: is there already; give another with --to, or --force to overwrite it")
-    if len(given) == 1 and path.resolve() == given[0].resolve():
-        raise UsageError(f"{path}: is the trial's configuration; give another file with --to")
-    return path
 
 
 @app.command()
@@ -178,7 +123,7 @@ def explain(
     from .review.report import report_on
 
     *places, name = names
-    trial = _trial([Path(place) for place in places], work)
+    trial = trial_of([Path(place) for place in places], work)
     reports = report_on(trial.work, name, trial_rules(trial), attribute or ["sequence"], instance_digest)
     screen.show_reports(reports, as_json=json)
 
@@ -202,7 +147,7 @@ def harmonise(
 
     task = open_listing(table, output, rules or [])
     how = "serial" if engine == "processes" and len(task.listing.rows) < SMALL else engine
-    with _engine(how, workers) as running, screen.progress(json) as progress:
+    with engine_of(how, workers) as running, screen.progress(json) as progress:
         summary = harmonise_listing(task, output, running, progress)
     screen.show_listing(summary, table, output, as_json=json)
 
@@ -213,8 +158,8 @@ def export(
     json: Json = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Export to a BIDS tree and validate it: what is already there and still good is left alone."""
-    with _engine(engine, workers) as running:  # first: its workers get ready while this process imports
-        code = run_export(_trial(places, work), running, json=json)
+    with engine_of(engine, workers) as running:  # first: its workers get ready while this process imports
+        code = run_export(trial_of(places, work), running, json=json)
     raise typer.Exit(code)
 
 
@@ -272,7 +217,7 @@ def init(
     from . import screen
     from .initialise import write_trial
 
-    with _engine(engine, workers) as running, screen.progress(False) as progress:
+    with engine_of(engine, workers) as running, screen.progress(False) as progress:
         path = write_trial(source, folder, running, progress)
     typer.echo(f"Wrote {path}. Read it, change what is not right, then run: trialbids export {path}")
 
@@ -294,7 +239,7 @@ def demo(
     typer.echo(f"Making a trial of {patients} patients at three centres in {folder} …")
     made = make_trial(folder, patients=patients)
     trial = load_trial(made.configuration)
-    with _engine(engine, workers) as running:
+    with engine_of(engine, workers) as running:
         code = run_export(trial, running)
     screen.show_decisions(trial)
     if train and code == 0:
@@ -305,68 +250,9 @@ def demo(
     raise typer.Exit(code)
 
 
-def _trial(places: list[Path] | None, work: Path | None) -> Trial:
-    """The configuration that the arguments name."""
-    from .trial import load_trial, trial_for
-
-    given = places or []
-    if len(given) == 2:
-        return trial_for(given[0], given[1], work)
-    if len(given) > 2:
-        raise UsageError("give a trial.yaml, or one source and one new folder: trialbids export SRC DST")
-    path = given[0] if given else Path("trial.yaml")
-    if path.is_dir():
-        raise UsageError(
-            f"{path}: is a folder; give a trial.yaml, or a source and a new folder: trialbids export SRC DST"
-        )
-    trial = load_trial(path)
-    return trial.model_copy(update={"work": work.absolute()}) if work else trial
-
-
-def _engine(name: str, workers: int | None) -> Engine:
-    from .engine import engine
-
-    if name not in ("processes", "serial"):
-        raise UsageError(f"--engine {name}: expected processes or serial")
-    return engine(name, workers)
-
-
-PLACE_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP})
-WHOLE = "what is in the tree is whole, the next run goes on from there"
-
-
 def main() -> None:
-    """Run a command; an error is one sentence on the error stream, and the exit code says what kind it was."""
+    """Run a command."""
     from .engine import quieten
 
     quieten()
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        app()
-    except SystemExit as end:  # typer turns Ctrl-C into this
-        if end.code == EXIT_INTERRUPTED:
-            typer.echo(f"trialbids: interrupted; {WHOLE}", err=True)
-        raise
-    except TrialbidsError as error:
-        _end(str(error), error.exit_code, error)
-    except KeyboardInterrupt as error:
-        _end(f"interrupted; {WHOLE}", EXIT_INTERRUPTED, error)
-    except OSError as error:
-        if error.errno in PLACE_ERRORS:
-            _end(f"{error.filename}: {error.strerror}; give a place that can be read or written", 2, error)
-        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or "a file could not be copied"
-        _end(f"{error.filename or 'the system'}: {what}; {WHOLE}", 1, error)
-    except Exception as error:  # noqa: BLE001 - the border of the program: a user sees one sentence, --debug the rest
-        name = type(error).__name__
-        _end(f"an error of the program ({name}); run it again with --debug and report what it shows", 1, error)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _end(sentence: str, code: int, error: BaseException) -> NoReturn:
-    if "--debug" in sys.argv:
-        raise error
-    typer.echo(f"trialbids: {sentence}", err=True)
-    sys.exit(code)
+    border.run(app)

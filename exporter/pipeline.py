@@ -19,10 +19,10 @@ from .plan.ledger import Ledger
 from .plan.row import HISTORY, PLAN_FILE, write_plan
 from .plan.visits import Visits, find_visits
 from .progress import Progress
-from .review.apply import Reviewed, review
-from .review.edits import EDITS_FILE, Edit, in_force, read_edits, write_edits
+from .review.apply import Reviewed, review, standing
+from .review.edits import EDITS_FILE, Edit, read_edits, write_edits
 from .review.learn import Learned, learn_rules
-from .review.read import Current, Signature, new_edits
+from .review.read import Contradiction, Current, Signature, contradictions, new_edits
 from .review.sheet import Sheet
 from .stacks import Stacking, stack_instances
 from .trial import Trial
@@ -36,7 +36,7 @@ class Plan:
 
     ``own`` are the stacks as the rules alone see them, ``edits`` the history of a person's edits, of which ``taken``
     came with this run, and ``reviewed`` what became of them. ``rescued`` is where a plan went that was edited where
-    it lay and not given back.
+    it lay and not given back, ``contradicted`` what the sheet of this run says against edits that stand.
     """
 
     inventory: Inventory
@@ -48,6 +48,7 @@ class Plan:
     taken: tuple[Edit, ...] = ()
     reviewed: Reviewed = field(default_factory=Reviewed)
     rescued: Path | None = None
+    contradicted: tuple[Contradiction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +87,22 @@ def plan_trial(
     if edited is not None:
         current = Current(own, visits, trial.keep, edits)
         taken = new_edits(edited.sheet, current, remembered(trial.work / HISTORY), edited.signature)
-    reviewed = review(own, (*edits, *taken), visits)
+    edits = (*edits, *taken)
+    reviewed = review(own, edits, visits)
     planned = build_plan(
         reviewed.harmonised, visits, ledger, trial.keep, decided=reviewed.decided, edited=reviewed.edited
     )
     if taken:
-        write_edits(trial.work / EDITS_FILE, (*edits, *taken))
+        write_edits(trial.work / EDITS_FILE, edits)
     ledger.write(trial.work / LEDGER_FILE)
     rescued = None
     if edited is None or edited.sheet.path.resolve() != (trial.work / PLAN_FILE).resolve():
         rescued = rescue(trial.work / PLAN_FILE, trial.work / HISTORY)
     write_plan(trial.work / PLAN_FILE, (p.row for p in planned))
     progress.done()
-    return Plan(inventory, stacking, visits, planned, tuple(own), (*edits, *taken), taken, reviewed, rescued)
+    known = {p.row.stack_id for p in planned}
+    against = () if edited is None else contradictions(edited.sheet, known, standing(edits, reviewed))
+    return Plan(inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, rescued, against)
 
 
 def learn_from(plan: Plan, trial: Trial, path: Path, pseudonyms: Pseudonyms) -> Learned:
@@ -106,8 +110,7 @@ def learn_from(plan: Plan, trial: Trial, path: Path, pseudonyms: Pseudonyms) -> 
 
     Raises ``UsageError`` where a rule file of the trial cannot be used.
     """
-    refused = {r.edit for r in plan.reviewed.refused}
-    edits = [e for by_name in in_force(plan.edits).values() for e in by_name.values() if e not in refused]
+    edits = standing(plan.edits, plan.reviewed)
     site = [rules for rules in trial.rules if rules.resolve() != path.resolve()]
     return learn_rules(
         plan.stacking.stacks, edits, site, path, lambda text: pseudonyms.digest("rule", "", text).hex()[:8]

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from . import outcome
 from .plan.row import read_plan
 from .progress import Progress, Silent
 
@@ -112,7 +113,7 @@ def show_summary(
         if validation is not None:
             extra["validator_errors"] = validation.errors
         if review is not None:
-            extra["review"] = _review_json(*review)
+            extra["review"] = outcome.to_json(*review)
         OUT.print_json(json.dumps(summary.to_json() | extra))
         return
     s = summary
@@ -121,9 +122,11 @@ def show_summary(
     OUT.print(f"kept {s.kept}, quarantined {s.quarantined}, excluded {s.excluded}; {aside}")
     if s.reasons:
         OUT.print(_reasons(s))
+    would_be = "would be " if run is None else ""
     OUT.print(
         f"files: {s.files_before:,} in {s.folders_before:,} folders before ({s.bytes_before / 1e6:,.1f} MB), "
-        f"with {s.objects:,} DICOM objects: {s.objects_repacked:,} re-packed, {s.objects_dropped:,} dropped; "
+        f"with {s.objects:,} DICOM objects: {s.objects_repacked:,} {would_be}re-packed, "
+        f"{s.objects_dropped:,} {would_be}dropped; "
         f"{s.unreadable:,} not read as DICOM"
     )
     if run is not None:
@@ -140,58 +143,10 @@ def show_summary(
     if validation is not None:
         show_validation(validation, as_json=False)
     if review is not None:
-        _show_review(*review, trial)
-
-
-def _review_json(plan: Plan, learned: Learned | None) -> dict[str, object]:
-    """What became of the edits, as counts; of learned rules, what they do."""
-    counts: dict[str, object] = {
-        "taken": sum(not e.withdrawn for e in plan.taken),
-        "withdrawn": sum(e.withdrawn for e in plan.taken),
-        "in_force": plan.reviewed.applied,
-        "gone": [asdict(e) for e in plan.reviewed.gone],
-        "refused": [asdict(r) for r in plan.reviewed.refused],
-        "edited_in_place": None if plan.rescued is None else str(plan.rescued),
-    }
-    return counts if learned is None else counts | {"learned": asdict(learned) | {"path": str(learned.path)}}
-
-
-def _show_review(plan: Plan, learned: Learned | None, trial: Trial) -> None:
-    """What became of the edits, and of the rules learned from them."""
-    reviewed = plan.reviewed
-    if plan.rescued is not None:
-        ERR.print(f"plan.tsv was edited where it lay; that copy is now {plan.rescued}: read it back with plan --apply")
-    if plan.edits:
-        withdrawn = sum(e.withdrawn for e in plan.taken)
-        OUT.print(
-            f"edits: {len(plan.taken) - withdrawn} taken, {withdrawn} withdrawn, {reviewed.applied} in force; "
-            f"who and when is in {trial.work / 'edits.tsv'}"
-        )
-    for e in reviewed.gone:
-        ERR.print(f"edit kept for later: stack {e.stack_id} ({e.attribute} = {e.new}) is not in the sources at present")
-    for r in reviewed.refused:
-        ERR.print(f"edit not applied: stack {r.edit.stack_id} ({r.edit.attribute} = {r.edit.new}): {r.why}")
-    if learned is not None:
-        _show_learned(learned, trial)
-
-
-def _show_learned(learned: Learned, trial: Trial) -> None:
-    for sentence in learned.left:
-        ERR.print(f"no rule: {sentence}")
-    if not learned.n_rules:
-        OUT.print("no rule was written: no edit is left that a rule could stand for and none does yet")
-        return
-    stacks = len({e.stack_id for e in learned.others})
-    OUT.print(f"{learned.n_rules} rules written to {learned.path}")
-    OUT.print(f"by them alone: {learned.reproduced} of {learned.wanted} edits come out, {stacks} other stacks change")
-    for e in learned.others:
-        OUT.print(f"  stack {e.stack_id}: {e.attribute}: {e.before or '(none)'} becomes {e.after or '(none)'}")
-    for e in learned.follow:
-        OUT.print(
-            f"  edited stack {e.stack_id}: {e.attribute} would follow: {e.before or '(none)'} to {e.after or '(none)'}"
-        )
-    if learned.path.resolve() not in {path.resolve() for path in trial.rules}:
-        OUT.print(f"to use them, add to trial.yaml:\nrules: [{', '.join([*map(str, trial.rules), learned.path.name])}]")
+        for line in outcome.warnings(*review):
+            ERR.print(line, soft_wrap=True)
+        for line in outcome.lines(*review, trial):
+            OUT.print(line, soft_wrap=True)
 
 
 def show_reports(reports: Sequence[Report], *, as_json: bool) -> None:

@@ -85,6 +85,31 @@ def test_a_learned_rule_file_is_offered_never_overwritten_unasked_and_explained(
     assert "T1w" not in said.split("what would change the answer")[1]
 
 
+def test_a_sheet_set_back_withdraws_and_one_that_disagrees_is_told_what_to_do(trial: Trial) -> None:
+    said = run("plan", configuration(trial), "--engine", "serial")
+    assert "would be re-packed, " in " ".join(said.split()) and "would be dropped" in " ".join(said.split())
+    table, folder = rows(trial), trial.work.parent
+    stack = of(table, "t2 sag")[0]
+    sheet = write_edited(folder / "a.csv", table, {(stack, "sequence"): "PDw"})
+    assert "edits: 1 taken, 0 withdrawn, 1 in force" in run("plan", configuration(trial), "--apply", sheet)
+    other = write_edited(folder / "other.csv", table, {})
+    said = run("plan", configuration(trial), "--apply", other)
+    line = [row["stack_id"] for row in table].index(stack) + 2
+    assert f"the edited plan, line {line}: column sequence: says T2w, but the edit to PDw by " in said
+    assert "write the tool's own answer into a new copy of plan.tsv" in said
+    write_edited(sheet, table, {})
+    said = run("plan", configuration(trial), "--apply", sheet)
+    assert "edits: 0 taken, 1 withdrawn, 0 in force" in said and "the edited plan, line" not in said
+
+
+def test_edits_that_the_learned_rules_do_not_give_are_named(trial: Trial) -> None:
+    run("plan", configuration(trial), "--engine", "serial")
+    one, *_ = of(rows(trial), "mystery")
+    edited = write_edited(trial.work.parent / "edited.csv", rows(trial), {(one, "sequence"): "T1w"})
+    said = run("plan", configuration(trial), "--apply", edited, "--learn", "--engine", "serial")
+    assert f"does not come out: stack {one}: sequence = T1w; the rules say unknown" in said
+
+
 def test_the_options_of_the_review_are_refused_where_they_make_no_sense(trial: Trial) -> None:
     with pytest.raises(UsageError, match="--to and --force belong to --learn"):
         run("plan", configuration(trial), "--force")

@@ -107,6 +107,52 @@ def test_the_newest_of_a_persons_edits_wins_and_another_person_is_not_overruled_
     assert by_id(trial)[mystery]["sequence"] == "FLAIR"
 
 
+def test_the_very_sheet_with_the_cell_set_back_withdraws_its_edit(trial: Trial) -> None:
+    copy, before = rows(trial), by_id(trial)
+    (first, second), sheet = of(copy, "t2 sag"), trial.work.parent / "a.csv"
+    plan(trial, write_edited(sheet, copy, {(first, "sequence"): "PDw", (second, "plane"): "cor"}))
+    made = plan(trial, write_edited(sheet, copy, {(second, "plane"): "cor"}))
+    assert [(e.stack_id, e.withdrawn) for e in made.taken] == [(first, True)] and made.contradicted == ()
+    made = plan(trial, sheet)
+    assert made.taken == () and by_id(trial)[second]["plane"] == "cor"
+    made = plan(trial, write_edited(sheet, copy, {(first, "sequence"): "PDw"}))
+    assert {(e.stack_id, e.new, e.withdrawn) for e in made.taken} == {(first, "PDw", False), (second, "ax", True)}
+    plan(trial, write_edited(sheet, copy, {}))
+    assert by_id(trial) == before
+
+
+def test_an_older_sheet_undoes_no_later_edit_and_each_cell_against_one_is_named(trial: Trial) -> None:
+    copy, folder = rows(trial), trial.work.parent
+    (first, second), mystery = of(copy, "t2 sag"), of(copy, "mystery")[0]
+    old = write_edited(folder / "a.csv", copy, {(first, "sequence"): "PDw"})
+    plan(trial, old)
+    apply(trial, {(first, "sequence"): "FLAIR", (second, "sequence"): "PDw"}, name="b.csv")
+    made = plan(trial, write_edited(old, copy, {(first, "sequence"): "PDw", (mystery, "sequence"): "T1w"}))
+    assert [(e.stack_id, e.new) for e in made.taken] == [(mystery, "T1w")]
+    assert {s: by_id(trial)[s]["sequence"] for s in (first, second)} == {first: "FLAIR", second: "PDw"}
+    lines = {s: n for n, s in enumerate((row["stack_id"] for row in copy), start=2)}
+    assert {(c.line, c.cell, c.edit.attribute, c.edit.new) for c in made.contradicted} == {
+        (lines[first], "PDw", "sequence", "FLAIR"),
+        (lines[second], "T2w", "sequence", "PDw"),
+    }
+    assert plan(trial, write_edited(folder / "fresh.csv", rows(trial), {})).contradicted == ()
+
+
+def test_a_sheet_of_another_person_at_the_same_place_withdraws_nothing(trial: Trial) -> None:
+    copy, sheet = rows(trial), trial.work.parent / "a.csv"
+    first, mystery = of(copy, "t2 sag")[0], of(copy, "mystery")[0]
+    plan(trial, write_edited(sheet, copy, {(first, "sequence"): "PDw"}))
+    made = plan(trial, write_edited(sheet, copy, {(mystery, "sequence"): "T1w"}), by="Bert")
+    assert [(e.stack_id, e.new) for e in made.taken] == [(mystery, "T1w")]
+    assert [(c.cell, c.edit.new, c.edit.by) for c in made.contradicted] == [("T2w", "PDw", "Anna Muster")]
+
+
+def test_a_list_of_edits_of_before_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "edits.tsv"
+    path.write_text("date\tby\taction\tstack_id\tattribute\told\tnew\n2026\tA\tedit\tabc\tsequence\tT1w\tT2w\n")
+    assert read_edits(path) == (Edit("abc", "sequence", "T1w", "T2w", "A", "2026"),)
+
+
 def test_a_plan_edited_where_it_lies_can_be_given_back_and_is_never_overwritten(trial: Trial) -> None:
     mystery, path = of(rows(trial), "mystery")[0], trial.work / "plan.tsv"
     table = rows(trial)

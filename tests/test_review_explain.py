@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 from reviewmaker import of, plan, rows, small_trial
 
+from trialbids.exporter.demo.generate import make_trial
 from trialbids.exporter.errors import UsageError
+from trialbids.exporter.harmonise import harmonise
+from trialbids.exporter.harmonise.decide import abstentions
 from trialbids.exporter.pipeline import instance_digest, trial_rules
 from trialbids.exporter.review.explain import explain
+from trialbids.exporter.review.facts import readers
+from trialbids.exporter.review.find import find_stacks
 from trialbids.exporter.review.report import Report, lines, report_on
-from trialbids.exporter.trial import Trial
+from trialbids.exporter.trial import Trial, load_trial
 from trialbids.mappings.facts import Facts
+from trialbids.mappings.record import format_cell
 from trialbids.mappings.rules import Rules, load_rules
 
 RULES = [
@@ -90,6 +96,59 @@ def test_the_explanation_is_of_the_decision_that_was_taken(trial: Trial) -> None
         assert answers.get("sequence", "unknown") == row["sequence"]
         assert answers["plane"] == row["plane"]
         assert f"{found.explanation.confidence:.6g}" == row["confidence"]
+
+
+def test_the_explanation_agrees_with_the_plan_in_every_attribute_of_every_stack(tmp_path: Path) -> None:
+    demo = load_trial(make_trial(tmp_path / "demo", patients=2).configuration)
+    plan(demo)
+    rules = trial_rules(demo)
+    left = {row["stack_id"]: row for row in rows(demo)}
+    silence = {name: format_cell(value) for name, value in abstentions().items()}
+    agents = set()
+    while left:
+        stacks = find_stacks(demo.work, next(iter(left)), instance_digest).stacks
+        known = readers(stacks)
+        for found in harmonise(stacks, rules):
+            row = left.pop(found.stack.stack_id)
+            assert {name: row[name] for name in found.record.to_row()} == found.record.to_row()
+            if found.stack.is_image:
+                stack, read = known[found.stack.stack_id]
+                answers = silence | {a.name: a.answer for a in explain(read(stack), rules, ()).attributes}
+                assert answers == {name: row[name] for name in silence}
+                agents.add(answers["agent"])
+    assert {"with", "without"} <= agents
+
+
+def test_an_attribute_that_nothing_votes_on_is_said_to_have_no_vote(trial: Trial) -> None:
+    (found,) = report(trial, of(rows(trial), "mystery")[0], "technique", "derived", "dim")
+    said = list(lines(found))
+    assert said[said.index("technique: unknown") + 1] == "  not answered: no rule voted on it"
+    assert said[said.index("derived: (none)") + 1] == "  no rule voted on it; so it stands by default"
+    assert "  technique: nothing alone gives another answer" in said
+
+
+def test_a_rule_of_the_site_that_did_not_fire_is_shown_with_the_first_condition_that_fails(
+    trial: Trial, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "- {id: fires, reason: r, when: {vendor: siemens}, votes: {plane: ax}}\n"
+        "- {id: late, reason: r, when: {modality: mr, te: {min: 50, max: 90}}, votes: {plane: cor}}\n"
+        "- {id: other, reason: r, when: {any: [{description: t1}, {record.sequence: T1w}]}, votes: {plane: cor}}\n"
+        "- {id: never, reason: r, when: {not: {modality: mr}}, votes: {plane: cor}}\n"
+    )
+    stack = of(rows(trial), "t2 sag")[0]
+    (found,) = report_on(trial.work, stack, load_rules([path]), ["sequence"], instance_digest)
+    assert found.explanation is not None
+    assert [(s.rule, s.asked, s.read) for s in found.explanation.silent] == [
+        ("late", '{"te": {"max": 90.0}}', "te = 101"),
+        ("other", '{"any": [{"description": "t1"}, {"record.sequence": "T1w"}]}',
+         "description = t2 sag, record.sequence = t2w"),
+        ("never", '{"not": {"modality": "mr"}}', "modality = mr"),
+    ]  # fmt: skip
+    assert '  late (own.yaml, line 2): asks {"te": {"max": 90.0}} [te = 101]' in lines(found)
+    (plain,) = report(trial, stack)
+    assert plain.explanation is not None and plain.explanation.silent == ()
 
 
 def test_what_changes_the_answer_is_named_by_its_dicom_keyword(trial: Trial) -> None:

@@ -96,6 +96,36 @@ def test_a_rule_holds_against_another_rule_of_the_site(trial: Trial) -> None:
     assert learned(again)[0]["weight"] > 150
 
 
+def test_a_rule_that_cannot_win_is_not_written_and_its_edits_are_named(trial: Trial) -> None:
+    folder = trial.work.parent
+    (folder / "own.yaml").write_text(
+        "- {id: own, reason: ours, when: {said: t2}, votes: {sequence: T2w}, weight: 100000}\n"
+    )
+    (folder / "trial.yaml").write_text((folder / "trial.yaml").read_text() + "rules: [own.yaml]\n")
+    again = load_trial(folder / "trial.yaml")
+    plan(again)
+    sagittal, mysteries = of(rows(again), "t2 sag"), of(rows(again), "mystery")
+    flair = {(s, "sequence"): "FLAIR" for s in sagittal}
+    found = learn(again, flair | {(s, "sequence"): "T1w" for s in mysteries})
+    assert [rule["votes"] for rule in learned(again)] == [{"sequence": "T1w"}]
+    assert (found.n_rules, found.reproduced, found.wanted) == (1, 3, 5)
+    assert {(m.stack_id, m.attribute, m.value, m.given) for m in found.missed} == {
+        (s, "sequence", "FLAIR", "T2w") for s in sagittal
+    }
+    (sentence,) = found.left
+    assert sentence.startswith("2 × sequence = FLAIR: a rule for ") and "would be outvoted" in sentence
+    (folder / "learned.yaml").unlink()
+    found = learn(again, {(s, "sequence"): "unknown" for s in mysteries})
+    assert (found.n_rules, found.reproduced, found.wanted) == (0, 0, 2)
+    assert not (folder / "learned.yaml").exists()
+
+
+def test_the_file_says_how_it_is_overwritten(trial: Trial) -> None:
+    learn(trial, {(s, "sequence"): "T1w" for s in of(rows(trial), "mystery")})
+    text = (trial.work.parent / "learned.yaml").read_text()
+    assert "refuses to overwrite it, unless --force is given" in text
+
+
 def test_an_edit_that_contradicts_a_rule_of_the_site_is_left_and_both_are_named(trial: Trial) -> None:
     folder = trial.work.parent
     (folder / "own.yaml").write_text(

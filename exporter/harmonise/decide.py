@@ -195,7 +195,7 @@ def withheld_if_unsure(verdict: Verdict) -> Verdict:
 
 
 def scores_of(name: str, rules: Sequence[Rule], within: Mapping[str, str]) -> dict[str, float]:
-    """The score of each value of one attribute. A site's own rule speaks for the body part it names and no part of it."""
+    """The score of each value of one attribute; a site's own rule speaks for the body part it names alone."""
     if name != "bodypart":
         return tally(rules).get(name, {})
     scores = most_specific(tally([r for r in rules if r.theme != SITE]).get(name, {}), within)

@@ -67,6 +67,12 @@ def review(harmonised: Sequence[Harmonised], edits: Sequence[Edit], visits: Visi
     return Reviewed(tuple(done), decided, edited, gone, tuple(refused), applied)
 
 
+def standing(edits: Sequence[Edit], reviewed: Reviewed) -> list[Edit]:
+    """The edits in force, without those that could not be applied."""
+    refused = {r.edit for r in reviewed.refused}
+    return [e for by_name in in_force(edits).values() for e in by_name.values() if e not in refused]
+
+
 def _with_edits(h: Harmonised, edits: Mapping[str, Edit], visits: Visits) -> tuple[Harmonised, list[Refused]]:
     """One stack as its edits say, and the edits that cannot be."""
     words = {name: e.new for name, e in edits.items() if name != DECISION}

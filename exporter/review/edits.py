@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from .values import canonical
 
 EDITS_FILE = "edits.tsv"
 COLUMNS = ("date", "by", "action", "stack_id", "attribute", "old", "new")
+SHEET = "sheet"
+"""A column that older lists lack."""
+
 ACTIONS = ("edit", "withdraw")
 
 
@@ -20,7 +24,8 @@ class Edit:
     """One cell of the plan that a person has changed: ``old`` is what stood there, ``new`` what is to stand there.
 
     ``attribute`` is one of the record, or ``decision``; ``date`` is a time in ISO 8601. A ``withdrawn`` edit gives the
-    cell back to the tool.
+    cell back to the tool. ``sheet`` stands for the file that it was read from (:func:`sheet_key`), "" where that is not
+    known.
     """
 
     stack_id: str
@@ -30,6 +35,12 @@ class Edit:
     by: str
     date: str
     withdrawn: bool = False
+    sheet: str = ""
+
+
+def sheet_key(path: Path) -> str:
+    """What stands for a file that edits are read from: the same for the same place, whatever the file holds."""
+    return hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def read_edits(path: Path) -> tuple[Edit, ...]:
@@ -57,7 +68,9 @@ def _edit(path: Path, line: int, row: dict[str, str]) -> Edit:
         new = row["new"] if withdrawn else canonical(row["attribute"], row["new"])
     except ValueError as error:
         raise UsageError(f"{path}: line {line}: column {row['attribute']}: {error}") from error
-    return Edit(row["stack_id"], row["attribute"], row["old"], new, row["by"], row["date"], withdrawn)
+    return Edit(
+        row["stack_id"], row["attribute"], row["old"], new, row["by"], row["date"], withdrawn, row.get(SHEET, "")
+    )
 
 
 def write_edits(path: Path, edits: Iterable[Edit]) -> None:
@@ -71,10 +84,11 @@ def write_edits(path: Path, edits: Iterable[Edit]) -> None:
             "attribute": e.attribute,
             "old": e.old,
             "new": e.new,
+            SHEET: e.sheet,
         }
         for e in edits
     )
-    write_atomic(path, tsv_bytes(COLUMNS, rows))
+    write_atomic(path, tsv_bytes((*COLUMNS, SHEET), rows))
 
 
 def in_force(edits: Sequence[Edit]) -> dict[str, dict[str, Edit]]:

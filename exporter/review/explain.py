@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from trialbids.mappings.conditions import read_condition, read_names
 from trialbids.mappings.facts import Facts
 from trialbids.mappings.record import format_cell
-from trialbids.mappings.rules import Rule, Rules
+from trialbids.mappings.rules import SITE, Rule, Rules
 from trialbids.mappings.vocabulary import vocabulary
 
-from ..harmonise.decide import LEAST_MARGIN, LEAST_SCORE, Evidence, Judge, decide, most_specific, tally
+from ..harmonise.decide import LEAST_MARGIN, LEAST_SCORE, Decision, Evidence, Judge, decide, scores_of
+from ..harmonise.panel import Sheet
+from ..harmonise.record import PART_FREE
 from .facts import Absence, without_facts
 
 MOST_UNTOLD = 8
+NO_VOTE = "no rule voted on it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """Every rule that fired, what each attribute got, and what would change the attributes asked about.
+class Silent:
+    """A rule of the site that did not fire: the first part of its condition that fails, and what was read there."""
 
-    ``untold`` are the facts that rules for these attributes ask most often and that nothing tells here.
+    rule: str
+    place: str
+    asked: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Every rule that fired, what each attribute got, and what would change the attributes that were ``asked`` about.
+
+    ``untold`` are the facts that rules for these attributes ask most often and that nothing tells here; ``silent`` are
+    the site's own rules that did not fire.
     """
 
     fired: tuple[Evidence, ...]
@@ -64,6 +80,8 @@ class Explanation:
     changes: tuple[Change, ...]
     confidence: float
     untold: tuple[str, ...]
+    asked: tuple[str, ...]
+    silent: tuple[Silent, ...]
 
 
 def explain(
@@ -89,11 +107,43 @@ def explain(
         changes=(*_by_rules(facts, rules, fired, answers, asked), *_by_absence(rules, answers, asked, absences)),
         confidence=decision.confidence,
         untold=_untold(facts, rules, asked),
+        asked=tuple(dict.fromkeys(asked)),
+        silent=tuple(_silent(decision, rules)),
     )
 
 
-def _answers(values: Any) -> dict[str, str]:
-    return {name: format_cell(value) for name, value in values.items()}
+def _answers(values: Mapping[str, Any]) -> dict[str, str]:
+    """The answers as the record gives them: a computed map has no part."""
+    answers = {name: format_cell(value) for name, value in values.items()}
+    return answers | {"part": "mag"} if answers["sequence"] in PART_FREE else answers
+
+
+def _silent(decision: Decision, rules: Rules) -> Iterator[Silent]:
+    """The rules of the site that did not fire, each with the first part of its condition that fails."""
+    fired = {rule.id for rule in decision.fired}
+    sheet = Sheet(decision.facts, decision.values)
+    for rule in rules.rules:
+        if rule.theme != SITE or rule.id in fired:
+            continue
+        for part in _parts(json.loads(rule.asks)):
+            if not read_condition(part, rule.place)(sheet):
+                read = [f"{name} = {_cell(sheet(name))}" for name in dict.fromkeys(read_names(part))]
+                place = f"{rule.place.file}, line {rule.place.line}"
+                yield Silent(rule.id, place, json.dumps(part, ensure_ascii=False), ", ".join(read))
+                break
+
+
+def _parts(when: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a condition that must all hold: each field, and each operator of a field, by itself."""
+    for name, test in when.items():
+        if isinstance(test, dict) and name != "not":
+            yield from ({name: {operator: argument}} for operator, argument in test.items())
+        else:
+            yield {name: test}
+
+
+def _cell(values: Sequence[Any]) -> str:
+    return " ".join(format_cell(v) for v in values) or "(absent)"
 
 
 def _untold(facts: Facts, rules: Rules, asked: Sequence[str]) -> tuple[str, ...]:
@@ -107,17 +157,14 @@ def _attributes(
     fired: Sequence[Rule], rules: Rules, answers: dict[str, str], asked: Sequence[str]
 ) -> tuple[Attribute, ...]:
     """All attributes that a rule spoke of or that were asked about, in the order of the vocabulary."""
-    scores = tally(fired)
     found = []
     for name, attribute in vocabulary().items():
-        given = scores.get(name, {})
+        given = scores_of(name, fired, rules.within)
         if not given and name not in asked:
             continue
         if not given:
-            found.append(Attribute(name, answers[name], (), 0.0, "no rule has anything to say"))
+            found.append(Attribute(name, answers[name], (), 0.0, NO_VOTE))
             continue
-        if name == "bodypart":
-            given = most_specific(given, rules.within)
         best, *others = (Score(v, s) for v, s in sorted(given.items(), key=lambda item: (-item[1], item[0])))
         ranked = (best, *others)
         if attribute.kind == "words":
@@ -125,7 +172,9 @@ def _attributes(
             found.append(Attribute(name, answers[name], ranked, min(taken, default=0.0) - LEAST_SCORE, ""))
             continue
         lead = best.score - (others[0].score if others else 0.0)
-        missing = _missing(best, others, lead) if answers[name] != best.value else ""
+        missing = "" if answers[name] == best.value else _missing(best, others, lead)
+        if name == "part" and answers["sequence"] in PART_FREE:
+            missing = ""  # a computed map is a magnitude, whoever voted
         found.append(Attribute(name, answers[name], ranked, lead, missing))
     return tuple(found)
 
@@ -143,7 +192,7 @@ def _by_rules(
     facts: Facts, rules: Rules, fired: Sequence[Rule], answers: dict[str, str], asked: Sequence[str]
 ) -> Iterable[Change]:
     """Each rule that fired left out once."""
-    for left_out in fired:
+    for left_out in fired if asked else ():
         others = Rules(tuple(rule for rule in rules.rules if rule.id != left_out.id), rules.within)
         yield from _differences(
             "rule", left_out.id, left_out.reason, _answers(decide(facts, others).values), answers, asked

@@ -7,13 +7,12 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trialbids.mappings.conditions import FACT_NAMES, Place, RuleError, read_condition
+from trialbids.mappings.conditions import RuleError
 from trialbids.mappings.facts import Facts
 from trialbids.mappings.record import format_cell, parse_cell
 from trialbids.mappings.rules import SITE_WEIGHT, Rules, load_rules
@@ -25,13 +24,8 @@ from ..stacks.stack import Stack
 from ..tables import write_atomic
 from .edits import Edit
 from .facts import facts_by_stack
+from .narrow import telling_condition
 from .values import DECISION
-
-NARROWING = (
-    "vendor", "plane", "body_part", "acquisition_type", "text", "sequence_name", "before_injection", "after_injection",
-    "te", "tr", "ti", "flip", "n_slices", "n_volumes", "thickness",
-)  # fmt: skip
-"""What may join the description in a condition, in this order, where the description alone holds for too much."""
 
 HEAVY = 10 * SITE_WEIGHT
 """The weight of a rule that has to outvote another rule of the site."""
@@ -51,17 +45,29 @@ class SideEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """An edit that the rules do not give by themselves: ``value`` is what it says, ``given`` what they say."""
+
+    stack_id: str
+    attribute: str
+    value: str
+    given: str
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """The rules that were written to ``path`` (none: no file), and what they do to the plan.
 
-    ``reproduced`` of ``wanted`` edits come out by the rules alone; ``others`` are changes of stacks that nobody
-    edited, ``follow`` further changes of edited ones; ``left`` says which edits became no rule, and why.
+    ``reproduced`` of ``wanted`` edits come out by the rules alone, ``missed`` are the rest; ``others`` are changes of
+    stacks that nobody edited, ``follow`` further changes of edited ones; ``left`` says which edits became no rule, and
+    why.
     """
 
     path: Path
     n_rules: int
     reproduced: int
     wanted: int
+    missed: tuple[Missed, ...]
     others: tuple[SideEffect, ...]
     follow: tuple[SideEffect, ...]
     left: tuple[str, ...]
@@ -69,12 +75,22 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A condition with its vote, and how many edits it stands for."""
+    """A condition with its vote, and the stacks whose edits it stands for."""
 
     id: str
     when: Mapping[str, Any]
     vote: Vote
-    n_edits: int
+    members: tuple[str, ...]
+
+    @property
+    def n_edits(self) -> int:
+        """How many edits it stands for."""
+        return len(self.members)
+
+    def prevails(self, after: Mapping[str, Values]) -> bool:
+        """Whether any of its edits comes out."""
+        attribute, word = self.vote
+        return any(_has(after[stack_id][attribute], word) for stack_id in self.members)
 
     def entry(self, weight: float | None) -> dict[str, Any]:
         """The rule as YAML holds it."""
@@ -101,17 +117,19 @@ def learn_rules(
     left: list[str] = _not_votable(wanted)
     wanted = {key: cell for key, cell in wanted.items() if _votable(key[1])}
     rules = [r for r in _rules(facts, before, wanted, name, left) if _agrees(r, site, path.name, left)]
-    if not rules:
-        return Learned(path, 0, _given(before, wanted), len(wanted), (), (), tuple(left))
-    text, after = _checked(rules, facts, wanted, site, path.name)
-    write_atomic(path, text.encode())
+    entries, after = _prevailing(rules, facts, wanted, site, path.name, left)
+    after = after if entries else before
+    if entries:
+        write_atomic(path, _text(entries, len(wanted)).encode())
     effects = [*_effects(before, after, wanted)]
     edited = {stack_id for stack_id, _ in wanted}
+    missed = _missed(after, wanted)
     return Learned(
         path,
-        len(rules),
-        _given(after, wanted),
+        len(entries),
+        len(wanted) - len(missed),
         len(wanted),
+        missed,
         tuple(e for e in effects if e.stack_id not in edited),
         tuple(e for e in effects if e.stack_id in edited),
         tuple(left),
@@ -138,9 +156,10 @@ def _not_votable(wanted: Mapping[tuple[str, str], str]) -> list[str]:
     return [f"{n} × {a}: {why.get(a, 'rules vote on words, not on numbers')}" for a, n in sorted(counts.items())]
 
 
-def _given(values: Mapping[str, Values], wanted: Mapping[tuple[str, str], str]) -> int:
-    """How many edits the rules give by themselves."""
-    return sum(_cell(values[s][a]) == cell for (s, a), cell in wanted.items())
+def _missed(values: Mapping[str, Values], wanted: Mapping[tuple[str, str], str]) -> tuple[Missed, ...]:
+    """The edits that the rules do not give by themselves."""
+    given = {(s, a): _cell(values[s][a]) for s, a in wanted}
+    return tuple(Missed(s, a, cell, given[s, a]) for (s, a), cell in wanted.items() if given[s, a] != cell)
 
 
 def _cell(value: Any) -> str:
@@ -164,13 +183,13 @@ def _rules(
             groups[attribute, word, facts[stack_id].description].append(stack_id)
     for (attribute, word, description), members in sorted(groups.items()):
         against = [s for s, values in target.items() if not _has(values[attribute], word)]
-        when, wrong = _condition(description, [facts[m] for m in members], [facts[s] for s in against])
+        when, wrong = telling_condition(description, [facts[m] for m in members], [facts[s] for s in against])
         if wrong:
             stands = f"{len(members)} × {attribute} = {word}, described as {description!r}"
             left.append(f"{stands}: nothing in the header tells them from {wrong} other stacks that nobody edited so")
             continue
         key = json.dumps([when, attribute, word], sort_keys=True)
-        yield _Rule(f"site-{name(key)}", when, (attribute, word), len(members))
+        yield _Rule(f"site-{name(key)}", when, (attribute, word), tuple(members))
 
 
 def _votes(attribute: str, before: Any, after: Any, left: list[str]) -> Sequence[str]:
@@ -186,49 +205,6 @@ def _votes(attribute: str, before: Any, after: Any, left: list[str]) -> Sequence
 
 def _has(value: Any, word: str) -> bool:
     return word in value if isinstance(value, tuple) else value == word
-
-
-def _condition(description: str, members: Sequence[Facts], against: Sequence[Facts]) -> tuple[dict[str, Any], int]:
-    """A condition that holds for all members, and for how many of the others it still holds.
-
-    A stack without a description is told by everything else that its header says.
-    """
-    when: dict[str, Any] = {"description": description}
-    wrong = _matching(when, against)
-    for field in NARROWING:
-        if field not in FACT_NAMES or (not wrong and description):
-            continue
-        test = _test([getattr(m, field) for m in members])
-        if test is None:
-            continue
-        fewer = _matching({field: test}, wrong)
-        if len(fewer) < len(wrong) or not description:
-            when[field], wrong = test, fewer
-    return when, len(wrong)
-
-
-def _test(values: Sequence[Any]) -> Any:
-    """A test that all these values of a field pass; None where there is none."""
-    numbers = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
-    if all(isinstance(v, bool) for v in numbers):
-        return numbers[0] if len(set(numbers)) == 1 else None
-    if all(isinstance(v, int | float) for v in numbers):
-        return {"min": min(numbers), "max": max(numbers)} if numbers and all(v != () for v in values) else None
-    if all(isinstance(v, str) for v in values):
-        words = sorted(set(values))
-        return words[0] if len(words) == 1 else words
-    return None
-
-
-def _matching(when: Mapping[str, Any], facts: Sequence[Facts]) -> list[Facts]:
-    holds = read_condition(dict(when), Place("learned", 0))
-    return [f for f in facts if holds(partial(_reading, f))]
-
-
-def _reading(facts: Facts, name: str) -> tuple[Any, ...]:
-    """One field of the facts as a condition reads it."""
-    value = getattr(facts, name)
-    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _agrees(rule: _Rule, site: Sequence[Path], file_name: str, left: list[str]) -> bool:
@@ -249,14 +225,35 @@ def _loaded(entries: Sequence[Mapping[str, Any]], site: Sequence[Path], file_nam
         return load_rules([*site, draft])
 
 
+def _prevailing(
+    rules: Sequence[_Rule],
+    facts: Mapping[str, Facts],
+    wanted: Mapping[tuple[str, str], str],
+    site: Sequence[Path],
+    file_name: str,
+    left: list[str],
+) -> tuple[list[dict[str, Any]], dict[str, Values]]:
+    """The rules that give at least one of their edits, and what they make of every stack; the others go to ``left``."""
+    while rules:
+        entries, after = _checked(rules, facts, wanted, site, file_name)
+        good = [rule for rule in rules if rule.prevails(after)]
+        if len(good) == len(rules):
+            return entries, after
+        for rule in (r for r in rules if r not in good):
+            stands = f"{rule.n_edits} × {rule.vote[0]} = {rule.vote[1]}"
+            left.append(f"{stands}: a rule for {json.dumps(rule.when, ensure_ascii=False)} would be outvoted")
+        rules = good
+    return [], {}
+
+
 def _checked(
     rules: Sequence[_Rule],
     facts: Mapping[str, Facts],
     wanted: Mapping[tuple[str, str], str],
     site: Sequence[Path],
     file_name: str,
-) -> tuple[str, dict[str, Values]]:
-    """The rule file's text, loaded as the next run will load it, and what it makes of every stack.
+) -> tuple[list[dict[str, Any]], dict[str, Values]]:
+    """The rules as YAML holds them, loaded as the next run will load them, and what they make of every stack.
 
     Rules that did not prevail get more weight, once.
     """
@@ -269,14 +266,14 @@ def _checked(
         heavy = {rule.vote for rule in rules if rule.vote[0] in missed}
         if not heavy:
             break
-    return _text(entries, len(wanted)), after
+    return entries, after
 
 
 def _text(entries: Sequence[Mapping[str, Any]], n_edits: int) -> str:
     head = (
         f"# Learned from {n_edits} edits of the plan. Private: descriptions are quoted.\n"
         "# In trial.yaml, under rules, it goes before the general rules. Change it as you like: learning again\n"
-        "# writes a new file and asks before it overwrites this one.\n"
+        "# refuses to overwrite it, unless --force is given; --to writes to another file.\n"
     )
     return head + yaml.safe_dump(list(entries), sort_keys=False, allow_unicode=True, width=110)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import UsageError
@@ -12,7 +12,7 @@ from ..harmonise import Harmonised
 from ..plan.build import own_decision
 from ..plan.visits import Visits
 from .apply import review, with_words
-from .edits import Edit, in_force
+from .edits import Edit, in_force, sheet_key
 from .sheet import Sheet, SheetRow
 from .values import DECISION, canonical, clean, editable, number, same
 
@@ -71,8 +71,9 @@ def new_edits(
     """The edits and withdrawals that an edited plan holds, as they are to be appended to the history.
 
     ``plans`` are the plans once written, the newest first: a cell is edited where it differs from the plan that the
-    sheet was copied from, which is the one that it resembles most. Raises ``UsageError`` with one sentence for each
-    thing that is wrong; then nothing of the sheet is to be used.
+    sheet was copied from, which is the one that it resembles most; where this very sheet was read before and made an
+    edit, where it differs from what it said then. Raises ``UsageError`` with one sentence for each thing that is
+    wrong; then nothing of the sheet is to be used.
     """
     known = [{row["stack_id"]: row for row in plan if "stack_id" in row} for plan in plans]
     if not known:
@@ -80,15 +81,62 @@ def new_edits(
     base = _base(sheet, known)
     oldest_first = [*reversed(known), base]
     everything = {stack_id: row for plan in oldest_first for stack_id, row in plan.items()}
+    said = _said_before(sheet.path, current.edits, signature)
     found = _Found(sheet.path)
-    _read(sheet, everything, found)
-    edits = _signed(found, current, signature)
+    _read(sheet, {stack_id: {**row, **said.get(stack_id, {})} for stack_id, row in everything.items()}, found)
+    edits = tuple(replace(e, sheet=sheet_key(sheet.path)) for e in _signed(found, current, signature))
     _check(found, current, edits)
     if found.problems:
         more = len(found.problems) - MOST_SENTENCES
         rest = [f"{sheet.path}: and {more} more"] if more > 0 else []
         raise UsageError("\n".join([*found.problems[:MOST_SENTENCES], *rest, "No edit was taken."]))
     return edits
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A cell of a sheet that says something else than the edit for it, which stands all the same."""
+
+    line: int
+    cell: str
+    edit: Edit
+
+
+def contradictions(sheet: Sheet, known: Collection[str], standing: Iterable[Edit]) -> tuple[Contradiction, ...]:
+    """Where a sheet that was read disagrees with the edits that stand after it.
+
+    ``known`` are the ids of all stacks, ``standing`` the edits in force and applied.
+    """
+    by_cell = {(e.stack_id, e.attribute): e for e in standing}
+    stack_of = _ids(known)
+    found: dict[tuple[str, str], Contradiction] = {}
+    for row in sheet.rows:
+        stack_id = stack_of(row.cells["stack_id"])
+        for name in sheet.columns:
+            edit = by_cell.get((stack_id, name))
+            if edit is not None and not _says(name, row.cells[name], edit.new):
+                found.setdefault((stack_id, name), Contradiction(row.line, row.cells[name], edit))
+    return tuple(found.values())
+
+
+def _says(name: str, cell: str, value: str) -> bool:
+    try:
+        return same(value, cell) or canonical(name, cell) == value
+    except ValueError:  # the tool may write what a person may not
+        return False
+
+
+def _said_before(path: Path, edits: Sequence[Edit], signature: Signature) -> dict[str, dict[str, str]]:
+    """What this sheet said when it was read before for this person, of cells with an edit in force, by ``stack_id``.
+
+    The place of a file alone does not tell a sheet: two people may each have one at the same place of their machines.
+    """
+    key, force = sheet_key(path), in_force(edits)
+    said: dict[str, dict[str, str]] = defaultdict(dict)
+    for e in edits:
+        if e.sheet == key and e.by == signature.by and e.attribute in force.get(e.stack_id, {}):
+            said[e.stack_id][e.attribute] = e.new
+    return said
 
 
 def _base(sheet: Sheet, plans: Sequence[Mapping[str, Cells]]) -> Mapping[str, Cells]:
@@ -108,12 +156,12 @@ def _base(sheet: Sheet, plans: Sequence[Mapping[str, Cells]]) -> Mapping[str, Ce
 
 def _read(sheet: Sheet, base: Mapping[str, Cells], found: _Found) -> None:
     """Compare every row with the plan that it was copied from."""
-    cut = _cut_ids(base)
+    stack_of = _ids(base)
     seen: dict[str, SheetRow] = {}
     columns = [name for name in sheet.columns if name in editable()]
     for row in sheet.rows:
         cell = row.cells["stack_id"]
-        stack_id = cell if cell in base else cut.get(_as_shown(cell), "")
+        stack_id = stack_of(cell)
         if not stack_id:
             found.wrong(row.line, f"there is no stack {cell!r} in the plan; leave that column as it was", "stack_id")
             continue
@@ -151,12 +199,16 @@ def _read_row(row: SheetRow, stack_id: str, before: Cells, columns: Sequence[str
             found.changes.append(_Change(row.line, stack_id, name, old, new))
 
 
-def _cut_ids(base: Iterable[str]) -> Mapping[str, str]:
-    """Ids that a spreadsheet would take for numbers, by what it would show of them, where that names one alone."""
+def _ids(known: Collection[str]) -> Callable[[str], str]:
+    """How to read an id, "" where there is none such.
+
+    Ids that a spreadsheet would take for numbers are known by what it shows of them, where that names one alone.
+    """
     shown: dict[str, list[str]] = {}
-    for stack_id in base:
+    for stack_id in known:
         shown.setdefault(_as_shown(stack_id), []).append(stack_id)
-    return {text: ids[0] for text, ids in shown.items() if text and len(ids) == 1}
+    cut = {text: ids[0] for text, ids in shown.items() if text and len(ids) == 1}
+    return lambda cell: cell if cell in known else cut.get(_as_shown(cell), "")
 
 
 def _as_shown(stack_id: str) -> str:

@@ -101,22 +101,38 @@ def lines(report: Report) -> Iterator[str]:
     if unanswered and found.untold:
         yield ""
         yield f"what rules would read and nothing tells: {', '.join(found.untold)}"
-    asked = {c.attribute for c in found.changes}
+    yield from _silent(found)
     yield ""
     yield "what would change the answer"
     for change in found.changes:
-        yield f"  {_change(change, several=len(asked) > 1)}"
+        yield f"  {_change(change, several=len(found.asked) > 1)}"
     if not found.changes:
         yield "  nothing alone: no single rule and no single field, taken away, gives another answer"
+        return
+    for name in found.asked:
+        if not any(c.attribute == name for c in found.changes):
+            yield f"  {name}: nothing alone gives another answer"
+
+
+def _silent(found: Explanation) -> Iterator[str]:
+    """The site's own rules that did not fire."""
+    if found.silent:
+        yield ""
+        yield "rules of the site that did not fire, each with the first condition that fails"
+    for s in found.silent:
+        yield f"  {s.rule} ({s.place}): asks {s.asked} [{s.read}]"
 
 
 def _attribute(attribute: Attribute, found: Explanation) -> Iterator[str]:
     name = attribute.name
     sure = f", confidence {found.confidence:g}" if name == "sequence" else ""
     yield f"{name}: {attribute.answer or '(none)'}{sure}"
-    if attribute.scores:
-        scores = ", ".join(f"{s.value} {s.score:g}" for s in attribute.scores)
-        yield f"  scores: {scores}; {_distance(attribute)}"
+    if not attribute.scores:
+        told = attribute.answer != "unknown"
+        yield f"  {attribute.missing}; so it stands by default" if told else f"  not answered: {attribute.missing}"
+        return
+    scores = ", ".join(f"{s.value} {s.score:g}" for s in attribute.scores)
+    yield f"  scores: {scores}; {_distance(attribute)}"
     if attribute.missing:
         yield f"  not answered: {attribute.missing}"
     for e in found.fired:

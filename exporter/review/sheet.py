@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..harmonise.tablefile import SEPARATORS, WIDE, WORKBOOKS
 from ..plan.row import plan_columns
 from .values import editable
 
-SEPARATORS = "\t;,"
 ENCODINGS = ("utf-8-sig", "cp1252")
-WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""First bytes of .xlsx and .ods, and of .xls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give the edited plan") from error
     if data.startswith(WORKBOOKS):
         raise UsageError(f"{path}: this is a workbook; save it as CSV UTF-8 and give that file")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith(WIDE):
         encodings: Sequence[str] = ("utf-16",)
     else:
         encodings = ENCODINGS
