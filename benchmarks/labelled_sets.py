@@ -93,7 +93,7 @@ class TableSet:
         return [answer for rows in by_study.values() for answer in self._study(rows, keys, judge)]
 
     def _study(self, rows: Sequence[Row], keys: Sequence[str], judge: Judge) -> Iterable[Answer]:
-        of_row = study_stacks(rows)
+        of_row, _ = study_stacks(rows)
         done = {s.stack_id: (record, d) for s, record, d in judged([s for _, own in of_row for s in own], judge)}
         for number, stacks in of_row:
             found = [done[s.stack_id] for s in stacks]

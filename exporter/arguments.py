@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .errors import UsageError
+from .tables import CONTROL
 
 if TYPE_CHECKING:
     from .engine import Engine
     from .pipeline import EditedPlan
     from .trial import Trial
+
+RULE_FILE = "rules-learned.yaml"
 
 Work = Annotated[Path | None, typer.Option(help="Private work folder; the default is DST.work, beside DST.")]
 EngineName = Annotated[str, typer.Option("--engine", help="How work is run: processes or serial.")]
@@ -67,7 +71,11 @@ def edited_plan(path: Path | None, by: str) -> EditedPlan | None:
         if by:
             raise UsageError("--by says whose edits are applied; give the edited plan with --apply")
         return None
-    return EditedPlan(read_sheet(path), Signature(by or _user(), datetime.now().astimezone().isoformat("T", "seconds")))
+    if CONTROL.search(by):
+        raise UsageError(f"--by {by!r}: holds a control character; give a name in plain letters")
+    return EditedPlan(
+        read_sheet(path), Signature(by.strip() or _user(), datetime.now().astimezone().isoformat("T", "seconds"))
+    )
 
 
 def _user() -> str:
@@ -85,9 +93,35 @@ def rule_file_of(trial: Trial, places: list[Path] | None, to: Path | None, force
     if len(given) == 2 and given[0].suffix in (".yaml", ".yml"):
         raise UsageError(f"{given[1]}: the rule file of --learn is given with --to")
     folder = given[0].parent if len(given) == 1 else trial.work
-    path = to or folder / "rules-learned.yaml"
-    if path.exists() and not force:
-        raise UsageError(f"{path}: is there already; give another with --to, or --force to overwrite it")
+    path = folder / RULE_FILE if to is None else to
     if len(given) == 1 and path.resolve() == given[0].resolve():
         raise UsageError(f"{path}: is the trial's configuration; give another file with --to")
+    _check_rule_file(path, trial, force)
     return path
+
+
+def _check_rule_file(path: Path, trial: Trial, force: bool) -> None:
+    """Refuse a place where a rule file could be released, hide among the private lists or destroy something else."""
+    from .review.learn import LEARNED
+
+    real = path.resolve()
+    if real.is_relative_to(trial.output.resolve()):
+        raise UsageError(f"{path}: lies in the released tree, and rules quote private text; give another with --to")
+    work = trial.work.resolve()
+    if real.is_relative_to(work) and real != work / RULE_FILE:
+        raise UsageError(f"{path}: lies in the private work folder; give a place outside of it with --to")
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder; give a file with --to")
+        # The work folder may be made only later in this run.
+        if real.parent != work and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise UsageError(f"{path.parent}: is no folder that can be written to; give another place with --to")
+        path.lstat()
+        if not path.is_file() or not path.read_bytes().startswith(LEARNED.encode()):
+            raise UsageError(f"{path}: is there already and was not written by --learn; give another with --to")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be used ({error.strerror}); give another file with --to") from error
+    if not force:
+        raise UsageError(f"{path}: is there already; give another with --to, or --force to overwrite it")

@@ -81,7 +81,10 @@ def plan(
     from .annotations.table import read_masks
     from .pipeline import learn_from, plan_trial, scan_trial
     from .places import workplace
+    from .plan.history import remembered
+    from .plan.row import HISTORY
     from .release.summary import summarise
+    from .review.read import not_taken
 
     if not learn and (to is not None or force):
         raise UsageError("--to and --force belong to --learn; add it")
@@ -90,6 +93,7 @@ def plan(
     rule_file = rule_file_of(trial, places, to, force) if learn else None
     learned = None
     with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
+        newest = next(remembered(trial.work / HISTORY), [])
         made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, edited)
         join_clinical(trial.clinical, made.visits.all)
         if trial.annotations is not None:
@@ -97,7 +101,9 @@ def plan(
         if rule_file is not None:
             learned = learn_from(made, trial, rule_file, pseudonyms)
     summary = summarise(made, [p.row for p in made.planned], ())
-    screen.show_summary(summary, None, trial, review=(made, learned), as_json=json)
+    named = {(e.stack_id, e.attribute) for e in (*made.taken, *(c.edit for c in made.contradicted))}
+    left = () if edited is None else not_taken(edited.sheet, newest, [p.row for p in made.planned], named)
+    screen.show_summary(summary, None, trial, review=(made, learned), left=left, as_json=json)
 
 
 @app.command()

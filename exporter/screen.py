@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .release.summary import Run, Summary
     from .release.validate import Validation
     from .review.learn import Learned
+    from .review.read import NotTaken
     from .review.report import Report
     from .trial import Trial
 
@@ -103,17 +104,21 @@ def show_summary(
     validation: Validation | None = None,
     failures: Sequence[Failure] = (),
     review: tuple[Plan, Learned | None] | None = None,
+    left: Sequence[NotTaken] = (),
     as_json: bool,
 ) -> None:
     """What a run came to. ``run`` and ``validation`` are None where nothing was exported; ``review`` is what became of
-    a person's edits.
+    a person's edits, ``left`` the cells of an edited plan that nothing came of.
     """
     if as_json:
         extra: dict[str, object] = {} if run is None else {"run": asdict(run)}
         if validation is not None:
             extra["validator_errors"] = validation.errors
         if review is not None:
-            extra["review"] = outcome.to_json(*review)
+            extra["review"] = outcome.to_json(*review) | {
+                "kept_with_burned_in_text": _kept_with_text(review[0]),
+                "not_taken": [asdict(cell) for cell in left],
+            }
         OUT.print_json(json.dumps(summary.to_json() | extra))
         return
     s = summary
@@ -143,10 +148,34 @@ def show_summary(
     if validation is not None:
         show_validation(validation, as_json=False)
     if review is not None:
-        for line in outcome.warnings(*review):
+        for line in (*outcome.warnings(*review), *_not_taken(left), *_burned_in(review[0])):
             ERR.print(line, soft_wrap=True)
         for line in outcome.lines(*review, trial):
             OUT.print(line, soft_wrap=True)
+
+
+def _not_taken(left: Sequence[NotTaken]) -> Iterator[str]:
+    """Cells of an edited plan that nothing came of."""
+    for c in left[: outcome.MOST_CONTRADICTIONS]:
+        says = f"the edited plan, line {c.line}: column {c.attribute}: says {c.cell or '(empty)'}"
+        stands = f"as an older plan did, and {c.stands or '(empty)'} stands"
+        yield f"{says}, {stands}; to change it, edit a new copy of plan.tsv"
+    if len(left) > outcome.MOST_CONTRADICTIONS:
+        yield f"and {len(left) - outcome.MOST_CONTRADICTIONS} more cells that say what an older plan did"
+
+
+def _kept_with_text(plan: Plan) -> list[str]:
+    from .plan.build import kept_with_text
+
+    return [p.row.stack_id for p in kept_with_text(plan.planned)]
+
+
+def _burned_in(plan: Plan) -> Iterator[str]:
+    """Stacks kept by edit though text is burned into them."""
+    kept = _kept_with_text(plan)
+    if kept:
+        what = f"{len(kept)} stack(s) kept by edit though the header says that text is burned into the pixels"
+        yield f"{what}: {_some(kept, ', ')}"
 
 
 def show_reports(reports: Sequence[Report], *, as_json: bool) -> None:

@@ -41,6 +41,8 @@ def test_the_summary_for_people_and_for_machines(tmp_path: Path) -> None:
     [
         (["--table", "absent.csv", "-o", "out.csv"], "absent.csv: cannot be read"),
         (["--table", "in.csv", "-o", "in.csv"], "in.csv: is the table that is read"),
+        (["--table", "in.csv", "-o", "site.yaml", "--rules", "site.yaml"], "site.yaml: is a rule file that is read"),
+        (["--table", "in.csv", "-o", "/dev/null"], "/dev/null: is no regular file"),
         (["--table", "in.csv", "-o", "no/out.csv"], "there is no folder no"),
         (["--table", "in.csv", "-o", "out.csv", "--rules", "no.yaml"], "no.yaml: the rule file cannot be read"),
         (["--table", "in.csv", "-o", "out.csv", "--engine", "magic"], "expected processes or serial"),
@@ -48,11 +50,13 @@ def test_the_summary_for_people_and_for_machines(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_one_sentence_and_exit_code_two(tmp_path: Path, words: list[str], sentence: str) -> None:
     (tmp_path / "in.csv").write_text("SeriesDescription\nt2\n")
+    (tmp_path / "site.yaml").write_text("[]\n")
     done = run(tmp_path, "harmonise", *words)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out.csv").exists()
+    assert (tmp_path / "site.yaml").read_text() == "[]\n"
 
 
 def test_the_page_is_true(tmp_path: Path) -> None:

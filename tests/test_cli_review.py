@@ -8,7 +8,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from reviewmaker import of, rows, small_trial, write_edited
+from reviewmaker import T2, of, rows, small_trial, write_edited
+from stackmaker import axial, write_series
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -102,6 +103,66 @@ def test_a_sheet_set_back_withdraws_and_one_that_disagrees_is_told_what_to_do(tr
     assert "edits: 0 taken, 1 withdrawn, 0 in force" in said and "the edited plan, line" not in said
 
 
+def test_an_old_copy_is_told_of_every_cell_that_nothing_comes_of(trial: Trial) -> None:
+    run("plan", configuration(trial), "--engine", "serial")
+    table, folder = rows(trial), trial.work.parent
+    text = configuration(trial).read_text()
+    (folder / "own.yaml").write_text("- {id: own, reason: ours, when: {description: mystery}, votes: {plane: cor}}\n")
+    configuration(trial).write_text(f"{text}rules: [own.yaml]\n")
+    run("plan", configuration(trial), "--engine", "serial")
+    mystery = of(table, "mystery")
+    assert {row["plane"] for row in rows(trial) if row["stack_id"] in mystery} == {"cor"}
+    (stack,) = of(table, "t2 sag")[:1]
+    sheet = write_edited(folder / "a.csv", table, {(stack, "sequence"): "PDw"})
+    said = run("plan", configuration(trial), "--apply", sheet)
+    old = next(row["plane"] for row in table if row["stack_id"] == mystery[0])
+    line = [row["stack_id"] for row in table].index(mystery[0]) + 2
+    assert "edits: 1 taken" in said
+    assert f"the edited plan, line {line}: column plane: says {old}, as an older plan did, and cor stands" in said
+    assert "column sequence" not in said and "column decision" not in said
+
+
+def test_learned_rules_are_written_over_nothing_else_and_never_into_the_tree(trial: Trial, tmp_path: Path) -> None:
+    run("plan", configuration(trial), "--engine", "serial")
+    trial.output.mkdir()
+    (tmp_path / "mine.yaml").write_text("- {id: own}\n")
+    (tmp_path / "link.yaml").symlink_to(trial.work / "secret.key")
+    key = (trial.work / "secret.key").read_bytes()
+    for place, what in (
+        (trial.output / "rules.yaml", "released tree"),
+        (tmp_path / "x" / ".." / trial.output.name / "rules.yaml", "released tree"),
+        (trial.work / "secret.key", "private work folder"),
+        (trial.work / "new.yaml", "private work folder"),
+        (tmp_path / "link.yaml", "private work folder"),
+        (tmp_path / "mine.yaml", "was not written by --learn"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "none" / "rules.yaml", "is no folder"),
+        (tmp_path / "mine.yaml" / "rules.yaml", "is no folder"),
+        (tmp_path / ("n" * 300), "cannot be used"),
+    ):
+        with pytest.raises(UsageError, match=what):
+            run("plan", configuration(trial), "--learn", "--force", "--to", place)
+    assert (trial.work / "secret.key").read_bytes() == key
+    assert (tmp_path / "mine.yaml").read_text() == "- {id: own}\n"
+
+
+def test_stacks_with_text_in_the_pixels_that_a_person_keeps_are_counted(tmp_path: Path) -> None:
+    trial = small_trial(tmp_path)
+    own = {"PatientID": "P2", "PatientName": "P2", "StudyInstanceUID": "2.25.277", "SeriesInstanceUID": "2.25.99"}
+    series = axial(3)
+    write_series(
+        tmp_path / "incoming" / "P2-9", series, **own, **T2, SeriesDescription="t2 burnt", BurnedInAnnotation="YES"
+    )
+    assert "burned into the pixels" not in run("plan", configuration(trial), "--engine", "serial")
+    (stack,) = of(rows(trial), "t2 burnt")
+    edited = write_edited(tmp_path / "a.csv", rows(trial), {(stack, "decision"): "keep"})
+    for more in (["--apply", edited], []):
+        said = run("plan", configuration(trial), "--engine", "serial", *more)
+        assert f"1 stack(s) kept by edit though the header says that text is burned into the pixels: {stack}" in said
+    said = json.loads(run("plan", configuration(trial), "--engine", "serial", "--json"))
+    assert said["review"]["kept_with_burned_in_text"] == [stack]
+
+
 def test_edits_that_the_learned_rules_do_not_give_are_named(trial: Trial) -> None:
     run("plan", configuration(trial), "--engine", "serial")
     one, *_ = of(rows(trial), "mystery")
@@ -115,6 +176,8 @@ def test_the_options_of_the_review_are_refused_where_they_make_no_sense(trial: T
         run("plan", configuration(trial), "--force")
     with pytest.raises(UsageError, match="give the edited plan with --apply"):
         run("plan", configuration(trial), "--by", "Anna")
+    with pytest.raises(UsageError, match="holds a control character"):
+        run("plan", configuration(trial), "--apply", configuration(trial), "--by", "An\0na")
     with pytest.raises(UsageError, match="given with --to"):
         run("plan", "--learn", configuration(trial), "mine.yaml")
     with pytest.raises(UsageError, match="holds no plan yet"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -238,6 +240,10 @@ def test_a_header_alone_gives_a_header(tmp_path: Path) -> None:
         ('SeriesDescription,x\na,b\n"t2,b\nc,d\n', "line 3: the double quotes of a cell are not closed"),
         (b"SeriesDescription\nt2\nS\xe9rie\n", "line 3: this is not UTF-8 text"),
         ("SeriesDescription\nt2\n".encode("utf-16"), "is UTF-16 text"),
+        ("SeriesDescription\nt2\n".encode("utf-32"), "is UTF-32 text"),
+        (f"SeriesDescription,x\na,b\n{'t2 ' * 50_000},c\n", "line 3: a cell is longer than 131,072 characters"),
+        ('SeriesDescription,x\na,b\n"t2,b\n' + "c,d\n" * 50_000, "line 3: the double quotes of a cell are not closed"),
+        ("sep=#\nSeriesDescription#x\n", "line 1: sep=# names no separator that is read"),
         (b"PK\x03\x04rest of a workbook", "is a workbook or an archive"),
     ],
 )
@@ -256,6 +262,122 @@ def test_places_that_cannot_be_written_are_refused_before_work(tmp_path: Path) -
     assert "is a folder" in refusal(tmp_path, text, out="folder")
     with pytest.raises(UsageError, match="cannot be read"):
         open_listing(tmp_path / "absent.csv", tmp_path / "out.csv")
+
+
+def test_an_output_that_is_no_regular_file_or_a_rule_file_is_left_alone(tmp_path: Path) -> None:
+    table, site, pipe = tmp_path / "in.csv", tmp_path / "site.yaml", tmp_path / "pipe"
+    table.write_text("SeriesDescription\nt2\n")
+    text = "- {id: ours, reason: so named, when: {description: {words: [hoppla]}}, votes: {sequence: T2w}}\n"
+    site.write_text(text)
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match=r"site.yaml: is a rule file that is read; give another name with -o"):
+        open_listing(table, site, [site])
+    assert site.read_text() == text
+    for node in (pipe, Path(os.devnull)):
+        with pytest.raises(UsageError, match="is no regular file"):
+            open_listing(table, node)
+        assert not node.is_file()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "out.csv").symlink_to("real.csv")
+    judge(tmp_path, "SeriesDescription\nt2\n")
+    assert (tmp_path / "out.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("SeriesDescription,sequence")
+
+
+def test_a_quote_within_the_cells_of_a_tsv_is_a_letter(tmp_path: Path) -> None:
+    text = 'n\tSeriesDescription\tModality\n1\t"T2 tse\tMR\n2\tsag"\tMR\n3\t"t1 ""fs"""\tMR\n4\t"""T2"" x"\tMR\n'
+    rows, summary = judge(tmp_path, text, name="in.tsv", out="out.csv")
+    assert [r["SeriesDescription"] for r in rows] == ['"T2 tse', 'sag"', 't1 "fs"', '"T2" x']
+    assert summary.rows == 4
+    judge(tmp_path, text, name="in.tsv", out="out.tsv")
+    again, _ = judge(tmp_path, (tmp_path / "out.tsv").read_bytes(), name="again.tsv", out="again.csv")
+    assert [r["SeriesDescription"] for r in again] == [r["SeriesDescription"] for r in rows]
+
+
+def test_a_quoted_cell_of_a_tsv_may_hold_tabs_and_line_ends(tmp_path: Path) -> None:
+    text = 'n\tSeriesDescription\tModality\n1\t"T2\ttse\nsag"\tMR\n2\tt1\tMR\n'
+    rows, _ = judge(tmp_path, text, name="in.tsv", out="out.csv")
+    assert [r["SeriesDescription"] for r in rows] == ["T2\ttse\nsag", "t1"]
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\f", "\x85"])
+def test_only_line_ends_end_the_header(tmp_path: Path, mark: str) -> None:
+    rows, _ = judge(tmp_path, f"my{mark}note;SeriesDescription\nx,y;t2 sag\n", out="out")
+    table = (tmp_path / "out").read_text(encoding="utf-8")
+    assert table.startswith(f"my{mark}note;SeriesDescription;sequence;")
+    assert len(rows) == 1
+
+
+@pytest.mark.parametrize(("said", "separator"), [("sep=;", ";"), ("SEP=,", ","), ("sep=\t", "\t")])
+def test_a_first_line_may_say_the_separator(tmp_path: Path, said: str, separator: str) -> None:
+    text = f"{said}\r\nSeriesDescription{separator}EchoTime\r\nt2 sag{separator}fast\r\n"
+    _, summary = judge(tmp_path, text, out="out")
+    assert summary.sequences == {"T2w": 1}
+    assert summary.bad_cells[0].line == 3
+
+
+def test_long_lists_in_one_row_are_cut_and_told(tmp_path: Path) -> None:
+    many = "\\".join(str(1 + k / 100) for k in range(3000))
+    turned = "\\".join(f"1\\0\\0\\0\\1\\{k / 1000}" for k in range(1000))
+    head = "SeriesDescription,Modality,EchoTime,FlipAngle,ImageOrientationPatient\n"
+    begun = time.process_time()
+    rows, summary = judge(tmp_path, f"{head}t1,MR,2,5,\nt1,MR,{many},{many},{turned}\n")
+    assert time.process_time() - begun < 10
+    assert len(rows) == 2
+    assert summary.cut_rows == (3,)
+
+
+@pytest.mark.parametrize("n_rows", [MOST_SERIES, 2 * MOST_SERIES])
+def test_a_study_that_lists_too_many_stacks_still_tells_flip_angles_and_phases(tmp_path: Path, n_rows: int) -> None:
+    row = ["1.2", "MR", "GR", "4.5", "3D"]
+    head = (
+        "StudyInstanceUID,Modality,ScanningSequence,RepetitionTime,MRAcquisitionType,SeriesNumber,EchoTime,FlipAngle,"
+        "NumberOfTemporalPositions"
+    )
+    flips = [",".join([*row, str(k), r"1.1\2.2\3.3", r"5\10\15\20", ""]) for k in range(n_rows - 1)]
+    phases = ",".join([*row, str(n_rows), "1.6", "12", "30"])
+    begun = time.process_time()
+    rows, summary = judge(tmp_path, "\n".join([head, *flips, phases, ""]))
+    assert time.process_time() - begun < 10
+    assert {r["sequence"] for r in rows[:-1]} == {"VFA"}
+    assert rows[-1]["sequence"] == "DCE"
+    assert summary.cut_rows == tuple(range(2, n_rows + 1))
+
+
+def test_rows_of_a_crowded_identifier_give_no_context(tmp_path: Path) -> None:
+    head = ",".join(["StudyInstanceUID", "SeriesDescription", "MRAcquisitionType", "AcquisitionTime", *FAST])
+    lines = [
+        ",".join(["1.2", "t1 vibe", "3D", f"10{k // 60:02d}{k % 60:02d}", *FAST.values()])
+        for k in range(MOST_SERIES + 1)
+    ]
+    rows, _ = judge(tmp_path, "\n".join([head, *lines, ""]))
+    alone = one(tmp_path, SeriesDescription="t1 vibe", MRAcquisitionType="3D", AcquisitionTime="100000", **FAST)
+    assert {(r["sequence"], r["agent"], r["evidence"]) for r in rows} == {
+        (alone["sequence"], alone["agent"], alone["evidence"])
+    }
+
+
+@pytest.mark.parametrize(
+    ("cells", "bvalues"),
+    [
+        ({"SeriesDescription": "Difusión axial b50 400 800"}, "50 400 800"),
+        ({"SeriesDescription": "ep2d_diff_b50_400_800_tra", "ImageType": r"ORIGINAL\PRIMARY\DIFFUSION"}, "50 400 800"),
+        (
+            {"SeriesDescription": "DWI b0 b1000", "NumberOfSeriesRelatedInstances": "60", "NumberOfSlices": "30"},
+            "0 1000",
+        ),
+        ({"SeriesDescription": "DWI b0 b1000", "NumberOfSeriesRelatedInstances": "90", "NumberOfSlices": "30"}, ""),
+        ({"SeriesDescription": "dwi b800 fov 350"}, ""),
+        ({"SeriesDescription": "dwi b50 400"}, ""),
+        ({"SeriesDescription": "dwi b0 b800", "DiffusionBValue": "800"}, "800"),
+        ({"SeriesDescription": "ADC b50 b800"}, ""),
+    ],
+)
+def test_b_values_that_a_description_names(tmp_path: Path, cells: dict[str, str], bvalues: str) -> None:
+    assert one(tmp_path, Modality="MR", **cells)["bvalues"] == bvalues
 
 
 def test_a_site_rule_decides_and_a_broken_one_is_refused(tmp_path: Path) -> None:

@@ -246,3 +246,53 @@ def test_the_oldest_plans_are_forgotten_and_a_damaged_one_is_passed_over(tmp_pat
     assert [plan[0]["sequence"] for plan in plans] == [str(n) for n in range(MOST + 4, 4, -1)]
     sorted(folder.iterdir())[-1].write_bytes(b"no gzip")
     assert len(list(remembered(folder))) == MOST - 1
+
+
+def test_a_short_sheet_is_compared_with_the_newest_plan(trial: Trial) -> None:
+    stack, mystery = of(rows(trial), "t2 sag")[0], of(rows(trial), "mystery")[0]
+    before, short = by_id(trial), trial.work.parent / "short.csv"
+    apply(trial, {(stack, "sequence"): "PDw"})
+    apply(trial, {(mystery, "sequence"): "T1w"})
+    short.write_text(f"stack_id,sequence\n{stack},T2w\n")
+    made = plan(trial, short)
+    assert [(e.stack_id, e.new, e.withdrawn) for e in made.taken] == [(stack, "T2w", True)]
+    assert by_id(trial)[stack] == before[stack]
+    short.write_text(f"stack_id,decision\n{mystery},quarantine\n")
+    made = plan(trial, short)
+    assert [(e.new, e.withdrawn) for e in made.taken] == [("quarantine", False)]
+    assert by_id(trial)[mystery]["decision"] == "quarantine"
+
+
+def test_a_short_sheet_is_compared_with_the_plan_that_stands_even_where_it_stood_before(trial: Trial) -> None:
+    stack, short = of(rows(trial), "t2 sag")[0], trial.work.parent / "short.csv"
+    apply(trial, {(stack, "sequence"): "PDw"})
+    apply(trial, {(stack, "sequence"): "T2w"})
+    short.write_text(f"stack_id,sequence\n{stack},PDw\n")
+    assert [(e.new, e.withdrawn) for e in plan(trial, short).taken] == [("PDw", False)]
+    assert by_id(trial)[stack]["sequence"] == "PDw"
+
+
+def test_a_few_rows_of_an_old_copy_are_known_by_what_nobody_edits(trial: Trial) -> None:
+    old, (stack, _) = rows(trial), of(rows(trial), "t2 sag")
+    apply(trial, {(stack, "sequence"): "PDw"}, by="Bert")
+    row = [r for r in old if r["stack_id"] == stack]
+    made = plan(trial, write_edited(trial.work.parent / "late.csv", row, {(stack, "plane"): "cor"}))
+    assert [(e.attribute, e.new) for e in made.taken] == [("plane", "cor")]
+    assert [(c.cell, c.edit.new) for c in made.contradicted] == [("T2w", "PDw")]
+
+
+@pytest.mark.parametrize("left", ["", "date\tby\taction\tstack_id\tattribute\told\tnew\tsheet\n", None])
+def test_edits_that_were_lost_stop_every_plan_until_a_person_says_so(trial: Trial, left: str | None) -> None:
+    stack, path = of(rows(trial), "t2 sag")[0], trial.work / "edits.tsv"
+    apply(trial, {(stack, "sequence"): "PDw", (stack, "plane"): "cor"})
+    if left is None:
+        path.unlink()
+    else:
+        path.write_text(left)
+    with pytest.raises(UsageError, match=r"2 edits and withdrawals were written here, and 0 are left; put back"):
+        plan(trial)
+    (trial.work / "edits.count").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"edits.count: is damaged"):
+        plan(trial)
+    (trial.work / "edits.count").unlink()
+    assert plan(trial).reviewed.applied == 0

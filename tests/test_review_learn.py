@@ -48,7 +48,8 @@ def test_the_rules_alone_give_the_edited_plan(trial: Trial) -> None:
     (folder / "trial.yaml").write_text((folder / "trial.yaml").read_text() + "rules: [learned.yaml]\n")
     again = load_trial(folder / "trial.yaml")
     assert learn_from(plan(again), again, folder / "second.yaml", load_or_make_key(trial.work)).n_rules == 0
-    (trial.work / "edits.tsv").unlink()
+    for name in ("edits.tsv", "edits.count"):
+        (trial.work / name).unlink()
     plan(load_trial(folder / "trial.yaml"))
     for row in rows(trial):
         assert row["edited"] == ""

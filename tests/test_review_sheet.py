@@ -218,3 +218,22 @@ def test_a_formula_that_the_spreadsheet_saw_in_a_description_is_no_edit(
     path = tmp_path / "edited.csv"
     path.write_text(f"stack_id,sequence,description\n{table[0]['stack_id']},T2w,#NAME?\n")
     assert edits_in(path, made, base) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("echo_index", 1, 9_999), ("phase_time_s", 0, 86_400), ("bvalues", 0, 99_999)]
+)
+def test_numbers_outside_their_range_are_refused_with_the_range(name: str, least: int, most: int) -> None:
+    for legal in (least, most):
+        assert canonical(name, str(legal)) == str(legal)
+    for cell in (str(most + 1), "9" * 300, "1e200", "9" * 400, "-1", "inf"):
+        with pytest.raises(ValueError, match=f"{least} to {most:,}") as error:
+            canonical(name, cell)
+        assert len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize("separator", ["ab", "\t;,", "|", '"', "x"])
+def test_a_line_that_names_no_separator_is_refused(planned: tuple[Plan, Table], tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "edited.csv"
+    path.write_text(f"sep={separator}\nstack_id;sequence\n{planned[1][0]['stack_id']};PDw\n")
+    assert "line 1: " in (said := wrong(path, planned)) and "names no comma, semicolon or tab" in said

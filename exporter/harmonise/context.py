@@ -128,6 +128,7 @@ def scan_contexts(scan: Sequence[Signature]) -> list[tuple[str, Context]]:
         n_echoes = max(1, len({s.stack.echo_index for s in like} - {None}))
         n_time_points = len({s.stack.phase_index for s in like} - {None})
         echo_times = sorted({s.stack.first.EchoTime or 0.0 for s in like} - {0.0})
+        interval = phase_interval(like)
         for s in like:
             mine = kind_words(s)
             context = Context(
@@ -135,7 +136,7 @@ def scan_contexts(scan: Sequence[Signature]) -> list[tuple[str, Context]]:
                 n_flips=n_flips,
                 n_time_points=n_time_points,
                 told_dynamic=told,
-                phase_interval=phase_interval(like),
+                phase_interval=interval,
                 companions=tuple(sorted(w for w, n in words.items() if n > (w in mine))),
                 fat_phase=fat_phase(s, echo_times),
             )

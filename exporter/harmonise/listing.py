@@ -20,8 +20,8 @@ from ..errors import UsageError
 from ..progress import Progress
 from .columns import BadCell, Column, find_columns, read_row
 from .decide import Judge
-from .record import judged
-from .rowstacks import Row, merged, modality_of, study_stacks
+from .record import WITH_BVALUES, judged
+from .rowstacks import FULL, SPARE, Row, is_cut, merged, modality_of, named_b_values, study_stacks
 from .tablefile import ListingFile, check_output, read_listing, write_listing
 
 RECORD_COLUMNS = (*vocabulary(), "confidence", "evidence")
@@ -51,17 +51,20 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The cells of the record for one row, and the modality by which it was judged ("" where nothing told it)."""
+    """The cells of the record for one row, the modality by which it was judged ("" where nothing told it), and whether
+    it lists more orientations, echo times and flip angles than were judged."""
 
     number: int
     cells: tuple[str, ...]
     modality: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a table came to. ``sequences`` and ``unknown`` count rows; ``read`` says which column was taken for which
-    attribute; ``without_modality`` counts rows that were judged by their words alone."""
+    attribute; ``without_modality`` counts rows that were judged by their words alone; ``cut_rows`` are the lines of
+    those that list more orientations, echo times and flip angles than were judged."""
 
     rows: int
     answered: int
@@ -72,6 +75,7 @@ class Summary:
     bad_cells: tuple[BadCell, ...]
     short_rows: tuple[int, ...]
     crowded_studies: tuple[tuple[str, int], ...]
+    cut_rows: tuple[int, ...] = ()
 
 
 def open_listing(table: Path, output: Path, rules: Sequence[Path] = ()) -> Task:
@@ -81,7 +85,7 @@ def open_listing(table: Path, output: Path, rules: Sequence[Path] = ()) -> Task:
     """
     listing = read_listing(table)
     columns = find_columns(listing)
-    check_output(output, table)
+    check_output(output, (table, *rules))
     try:
         load_rules(rules)
     except RuleError as error:
@@ -108,14 +112,15 @@ def harmonise_listing(task: Task, output: Path, engine: Engine, progress: Progre
     for unit, (found, unread) in engine.map(judge, units(studies)):
         answers |= {a.number: a for a in found}
         bad += unread
-        progress.advance(sum(len(study) for study in unit))
+        progress.advance(sum(len(study.lines) for study in unit))
     progress.done()
     bad += [replace(b, line=line) for b in bad for _, line in twins.get(b.line, ())]
-    for first, line in [(line[0], line[1]) for study in studies for line in study if line[1] in twins]:
+    for first, line in [(line[0], line[1]) for study in studies for line in study.lines if line[1] in twins]:
         answers |= {number: replace(answers[first], number=number) for number, _ in twins[line]}
     added = added_columns(listing.columns)
     rows = ((*row, *answers[n].cells) for n, row in enumerate(listing.rows))
-    write_listing(output, (*listing.columns, *added), rows, listing.style, source=listing.path)
+    inputs = (listing.path, *(Path(path) for path, _ in task.rules))
+    write_listing(output, (*listing.columns, *added), rows, listing.style, inputs=inputs)
     return summarise(task, answers.values(), bad, crowded)
 
 
@@ -123,11 +128,19 @@ Line = tuple[int, int, tuple[str, ...]]
 """A row as a worker gets it: its number, its line in the file, its cells in the columns that are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The rows of one study, or (``crowded``) one of the many that share an identifier which is no study's."""
+
+    lines: list[Line]
+    crowded: bool = False
+
+
 Twins = dict[int, list[tuple[int, int]]]
 """By the line of a row that stands alone: number and line of the rows that say the same, judged once."""
 
 
-def studies_of(task: Task) -> tuple[list[list[Line]], Twins, tuple[tuple[str, int], ...]]:
+def studies_of(task: Task) -> tuple[list[Study], Twins, tuple[tuple[str, int], ...]]:
     """The rows by study, rows that repeat one that stands alone, and the identifiers that too many rows share."""
     at = {column.attribute: k for k, column in enumerate(task.columns)}
     indices = [column.index for column in task.columns]
@@ -144,17 +157,17 @@ def studies_of(task: Task) -> tuple[list[list[Line]], Twins, tuple[tuple[str, in
         key = (study, cells[patient].strip() if patient is not None else "") if study else ("", "", str(number))
         studies.setdefault(key, []).append((number, line, cells))
     crowded = {key: len(rows) for key, rows in studies.items() if len(rows) > MOST_SERIES}
-    apart = [[row] for key in crowded for row in studies.pop(key)]
-    return [*studies.values(), *apart], twins, tuple((key[0], n) for key, n in crowded.items())
+    apart = [Study([row], crowded=True) for key in crowded for row in studies.pop(key)]
+    return [*map(Study, studies.values()), *apart], twins, tuple((key[0], n) for key, n in crowded.items())
 
 
-def units(studies: Iterable[list[Line]]) -> Iterator[list[list[Line]]]:
+def units(studies: Iterable[Study]) -> Iterator[list[Study]]:
     """Whole studies, about :data:`ROWS_A_UNIT` rows at a time."""
-    unit: list[list[Line]] = []
+    unit: list[Study] = []
     n_rows = 0
     for study in studies:
         unit.append(study)
-        n_rows += len(study)
+        n_rows += len(study.lines)
         if n_rows >= ROWS_A_UNIT:
             yield unit
             unit, n_rows = [], 0
@@ -163,7 +176,7 @@ def units(studies: Iterable[list[Line]]) -> Iterator[list[list[Line]]]:
 
 
 def judge_unit(
-    columns: tuple[Column, ...], rules: tuple[RuleFile, ...], decimal_comma: bool, unit: list[list[Line]]
+    columns: tuple[Column, ...], rules: tuple[RuleFile, ...], decimal_comma: bool, unit: list[Study]
 ) -> tuple[list[Answer], list[BadCell]]:
     """Judge the rows of some studies."""
     with no_collection():
@@ -183,26 +196,43 @@ def no_collection() -> Iterator[None]:
 
 
 def _judge(
-    columns: tuple[Column, ...], rules: tuple[RuleFile, ...], decimal_comma: bool, unit: list[list[Line]]
+    columns: tuple[Column, ...], rules: tuple[RuleFile, ...], decimal_comma: bool, unit: list[Study]
 ) -> tuple[list[Answer], list[BadCell]]:
     bad: list[BadCell] = []
     modalities: dict[int, str] = {}
     records: dict[str, Record] = {}
     of_row: dict[int, list[str]] = {}
+    named: dict[int, tuple[float, ...]] = {}
+    cut: set[int] = set()
     stacks = []
     for study in unit:
         rows: list[Row] = []
-        for number, line, cells in study:
+        for number, line, cells in study.lines:
             values, unread = read_row(columns, cells, line, decimal_comma)
             bad += unread
             modalities[number] = modality_of(values)
+            if study.crowded:
+                values.pop("StudyInstanceUID", None)
             rows.append(Row(number, values, modalities[number]))
-        for number, own in study_stacks(rows):
+        by_row, limit = study_stacks(rows, SPARE if study.crowded else FULL)
+        cut |= {row.number for row in rows if is_cut(row, limit)}
+        named |= {row.number: b_values for row in rows if (b_values := named_b_values(row))}
+        for number, own in by_row:
             of_row[number] = [s.stack_id for s in own]
             stacks += own
     for stack, record, _ in judged(stacks, judge_by(rules)):
         records[stack.stack_id] = record
-    return [Answer(n, cells_of(merged([records[i] for i in ids])), modalities[n]) for n, ids in of_row.items()], bad
+    answers: list[Answer] = []
+    for number, ids in of_row.items():
+        record = with_b_values(merged([records[i] for i in ids]), named.get(number, ()))
+        answers.append(Answer(number, cells_of(record), modalities[number], number in cut))
+    return answers, bad
+
+
+def with_b_values(record: Record, named: tuple[float, ...]) -> Record:
+    """The record with the b-values that the row names, where it is diffusion and they are more than it has."""
+    more = record.sequence in WITH_BVALUES and len(named) > len(record.bvalues)
+    return replace(record, bvalues=named) if more else record
 
 
 @lru_cache(maxsize=2)
@@ -249,4 +279,5 @@ def summarise(
         bad_cells=tuple(sorted(bad, key=lambda b: (b.line, b.column))),
         short_rows=task.listing.short,
         crowded_studies=crowded,
+        cut_rows=tuple(task.listing.lines[n] for n in sorted(a.number for a in answers if a.cut)),
     )

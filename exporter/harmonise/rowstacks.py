@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice, pairwise, product
 from typing import Any
 
 from trialbids.mappings.description import b_values_in, plain
@@ -25,12 +27,17 @@ CHOSEN = ("ImageOrientationPatient", *sorted(SEVERAL))
 MOST_STACKS = 12
 """Orientations, echoes, flip angles and phases of one row beyond this many say nothing more."""
 
+MOST_STUDY_STACKS = 1000
+"""No study has more: a table whose rows list more of them is not what was scanned."""
+
 DISAGREE = {"plane": "multi", "agent": "with", "part": "mag"}
 """What a row says where its stacks differ; all else is then unknown."""
 
 PHASES_AT_LEAST = 3
 """As in the standard's own dynamic series: fewer temporal positions are repeats."""
 
+LISTED_B_VALUES = re.compile(r"(?<![a-z0-9])b(?:val(?:ue)?s?)? ?(\d{1,4}(?: \d{1,4}){2,})(?![a-z0-9])")
+"""Three numbers or more after one b: two may be a b-value and a field of view or a matrix."""
 
 SPELLINGS = {"MRI": "MR", "PET": "PT"}
 CLASSES = {
@@ -76,34 +83,64 @@ class Row:
     modality: str
 
 
-def study_stacks(rows: Sequence[Row]) -> list[tuple[int, list[Stack]]]:
-    """The stacks of the rows of one study, by row number: joined to acquisitions and numbered as read files are."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many stacks one row may have, and how many of them by orientation, echo time and flip angle."""
+
+    variants: int
+    stacks: int
+
+
+FULL = Limit(MOST_STACKS, MOST_STACKS)
+SPARE = Limit(3, 5)
+"""The least that still tells a set of echoes or flip angles, a three-plane localizer, and a dynamic scan."""
+
+
+def study_stacks(rows: Sequence[Row], limit: Limit = FULL) -> tuple[list[tuple[int, list[Stack]]], Limit]:
+    """The stacks of the rows of one study, by row number: joined to acquisitions and numbered as read files are.
+
+    Also the limit by which they were made: :data:`SPARE` where there were more than :data:`MOST_STUDY_STACKS`.
+    """
     owners: dict[str, int] = {}
     stacks: list[Stack] = []
     for row in rows:
-        for stack in row_stacks(row):
+        for stack in row_stacks(row, limit):
             owners[stack.stack_id] = row.number
             stacks.append(stack)
-    if len(stacks) > 1:
+    if len(stacks) > MOST_STUDY_STACKS and limit == FULL:
+        return study_stacks(rows, SPARE)
+    if len(rows) == 1:
+        stacks = number_acquisition(stacks) if len(stacks) > 1 else stacks  # one series is one acquisition
+    elif len(stacks) > 1:
         stacks = [stack for acquisition in join(stacks) for stack in number_acquisition(acquisition)]
     done: dict[int, list[Stack]] = {row.number: [] for row in rows}
     for stack in stacks:
         done[owners[stack.stack_id]].append(stack)
-    return [(number, sorted(own, key=lambda s: s.stack_id)) for number, own in done.items()]
+    return [(number, sorted(own, key=lambda s: s.stack_id)) for number, own in done.items()], limit
 
 
-def row_stacks(row: Row) -> list[Stack]:
+def variants_of(row: Row) -> list[list[Any]]:
+    """The orientations, echo times and flip angles that a row lists, in the order of :data:`CHOSEN`."""
+    orientations = parts_of(row.values.get("ImageOrientationPatient", ()), 6)
+    return [orientations, *(list(dict.fromkeys(row.values.get(name, ()))) for name in sorted(SEVERAL))]
+
+
+def is_cut(row: Row, limit: Limit) -> bool:
+    """Whether a row lists more orientations, echo times and flip angles than become stacks."""
+    return math.prod(max(1, len(values)) for values in variants_of(row)) > limit.variants
+
+
+def row_stacks(row: Row, limit: Limit = FULL) -> list[Stack]:
     """One stack for each orientation, echo, flip angle and phase that a row lists; mostly one in all."""
     values = {name: v for name, v in row.values.items() if name not in OF_SERIES and name not in CHOSEN}
     values |= {"Modality": row.modality, "path": f"row {row.number}"}
     for name in ("StudyInstanceUID", "SeriesInstanceUID"):
         values.setdefault(name, f"row {row.number}")
-    orientations = parts_of(row.values.get("ImageOrientationPatient", ()), 6)
-    listed = [orientations, *(list(dict.fromkeys(row.values.get(name, ()))) for name in sorted(SEVERAL))]
+    listed = (found[: limit.variants] or [None] for found in variants_of(row))
     variants = [
         {name: value for name, value in zip(CHOSEN, chosen, strict=True) if value is not None}
-        for chosen in product(*(values or [None] for values in listed))
-    ][:MOST_STACKS]
+        for chosen in islice(product(*listed), limit.variants)
+    ]
     volumes = [volumes_of(row, values | variant) for variant in variants]
     n_phases, n_volumes = times_of(row, volumes[0], len(variants))
     n_images = images_of(row) // (n_phases * max(n_volumes, len(volumes[0])) * len(variants))
@@ -111,7 +148,7 @@ def row_stacks(row: Row) -> list[Stack]:
     phases = range(1, n_phases + 1) if n_phases > 1 else (None,)
     return [
         make_stack(f"{row.number}.{k:02d}", instances, phase, n_slices, n_volumes)
-        for k, (instances, phase) in enumerate(islice(product(volumes, phases), MOST_STACKS))
+        for k, (instances, phase) in enumerate(islice(product(volumes, phases), limit.stacks))
     ]
 
 
@@ -161,6 +198,23 @@ def times_of(row: Row, volumes: Sequence[Instance], n_variants: int) -> tuple[in
         return 1, max(1, len(named))
     still = is_echo_planar_series(first) or is_diffusion_weighted(first)
     return (1, repeats) if still else (min(repeats, MOST_STACKS), 1)
+
+
+def named_b_values(row: Row) -> tuple[float, ...]:
+    """The b-values that a row names in its description alone, ascending; none where it names fewer than two.
+
+    Where images and slices are counted, they must be as many volumes, as with files.
+    """
+    if "DiffusionBValue" in row.values:
+        return ()
+    text = plain(row.values.get("SeriesDescription", ""))
+    named = set(b_values_in(text))
+    for listed in LISTED_B_VALUES.findall(text):
+        values = [float(word) for word in listed.split()]
+        if all(a < b and b % 10 == 0 for a, b in pairwise(values)):
+            named.update(values)
+    n_volumes = images_of(row) // max(1, row.values.get("NumberOfSlices", 0) or images_of(row) or 1)
+    return tuple(sorted(named)) if len(named) > 1 and n_volumes in (0, 1, len(named)) else ()
 
 
 def make_stack(name: str, instances: Sequence[Instance], phase: int | None, n_slices: int, n_volumes: int) -> Stack:

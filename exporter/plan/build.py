@@ -12,7 +12,7 @@ from trialbids.mappings.names import entities_of, naming_of, run_label, stem
 
 from ..harmonise import Harmonised
 from ..inventory.instance import Instance
-from ..select.decide import Decision, decide
+from ..select.decide import Decision, decide, has_burned_in_text
 from .ledger import Ledger
 from .row import PlanRow
 from .visits import Visit, Visits
@@ -95,6 +95,11 @@ def overruled(own: Decision, word: str | None) -> Decision:
     if word is None or word == own.decision:
         return own
     return Decision(word) if word == "keep" else Decision(word, BY_A_PERSON, "a person decided so: see edits.tsv")
+
+
+def kept_with_text(planned: Iterable[Planned]) -> tuple[Planned, ...]:
+    """The stacks that a person keeps though their header says that text is burned into the pixels."""
+    return tuple(p for p in planned if p.row.decision == "keep" and has_burned_in_text(p.harmonised))
 
 
 def _name_session(

@@ -16,14 +16,18 @@ MOST = 20
 
 
 def remember(folder: Path, data: bytes) -> None:
-    """Keep the bytes of a plan, unless they are kept already."""
+    """Keep the bytes of a plan as the newest; a plan that is kept already is not kept twice."""
     folder.mkdir(exist_ok=True, mode=0o700)
     name = _name(data)
     kept = _files(folder)
-    if any(path.name.split("-")[1].startswith(name) for path in kept):
-        return
     number = int(kept[-1].name.split("-")[0]) + 1 if kept else 1
-    write_atomic(folder / f"{number:06d}-{name}.tsv.gz", gzip.compress(data, compresslevel=6, mtime=0))
+    place = folder / f"{number:06d}-{name}.tsv.gz"
+    again = [path for path in kept if path.name.split("-")[1].startswith(name)]
+    if again:
+        if again[-1] != kept[-1]:
+            again[-1].replace(place)
+        return
+    write_atomic(place, gzip.compress(data, compresslevel=6, mtime=0))
     for path in kept[: max(0, len(kept) + 1 - MOST)]:
         path.unlink()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..annotations.clinical import ClinicalRows
 from ..pipeline import Plan
+from ..plan.build import kept_with_text
 from ..plan.row import PlanRow
 from ..stacks.reasons import NO_VOLUME_INDEX, SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
@@ -75,6 +76,9 @@ def _source_issues(plan: Plan) -> Iterable[Issue]:
         if stack.doubt:
             check = DOUBT_CHECKS.get(stack.doubt, "C01")
             yield Issue(check, "series", "error", SENTENCES[stack.doubt], stack.first.SeriesInstanceUID, stack.stack_id)
+    for p in kept_with_text(plan.planned):
+        message = "kept by a person's edit although the header says that text is burned into the pixels"
+        yield Issue("P08", "stack", "warning", message, p.row.series_uid, p.row.stack_id)
     for unreadable in plan.inventory.unreadable:
         if unreadable.reason != "not-dicom":
             key = f"{unreadable.path} {unreadable.member}"

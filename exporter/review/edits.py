@@ -12,6 +12,9 @@ from ..tables import read_tsv, tsv_bytes, write_atomic
 from .values import canonical
 
 EDITS_FILE = "edits.tsv"
+COUNT_FILE = "edits.count"
+"""Beside the list: how many lines it was written with. The history only grows, so fewer have been lost."""
+
 COLUMNS = ("date", "by", "action", "stack_id", "attribute", "old", "new")
 SHEET = "sheet"
 """A column that older lists lack."""
@@ -46,15 +49,26 @@ def sheet_key(path: Path) -> str:
 def read_edits(path: Path) -> tuple[Edit, ...]:
     """The history of edits, the oldest first; empty where there is none.
 
-    Raises ``UsageError`` with the line that cannot be used.
+    Raises ``UsageError`` with the line that cannot be used, and where edits were lost.
     """
-    if not path.exists():
-        return ()
+    written = _count(path.with_name(COUNT_FILE))
     try:
-        rows = read_tsv(path)
+        rows = read_tsv(path) if path.exists() else []
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: the list of edits is damaged; put back a copy of it") from error
+    if len(rows) < written:
+        lost = f"{written} edits and withdrawals were written here, and {len(rows)} are left"
+        raise UsageError(f"{path}: {lost}; put back a copy of it, or delete {COUNT_FILE} beside it to go on with these")
     return tuple(_edit(path, line, row) for line, row in enumerate(rows, start=2))
+
+
+def _count(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: is damaged; look whether {EDITS_FILE} is whole, then delete it") from error
 
 
 def _edit(path: Path, line: int, row: dict[str, str]) -> Edit:
@@ -74,8 +88,8 @@ def _edit(path: Path, line: int, row: dict[str, str]) -> Edit:
 
 
 def write_edits(path: Path, edits: Iterable[Edit]) -> None:
-    """Write the whole history, in one atomic write."""
-    rows = (
+    """Write the whole history, in one atomic write, and then how long it is."""
+    rows = [
         {
             "date": e.date,
             "by": e.by,
@@ -87,8 +101,9 @@ def write_edits(path: Path, edits: Iterable[Edit]) -> None:
             SHEET: e.sheet,
         }
         for e in edits
-    )
+    ]
     write_atomic(path, tsv_bytes((*COLUMNS, SHEET), rows))
+    write_atomic(path.with_name(COUNT_FILE), f"{len(rows)}\n".encode())
 
 
 def in_force(edits: Sequence[Edit]) -> dict[str, dict[str, Edit]]:

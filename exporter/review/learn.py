@@ -27,6 +27,9 @@ from .facts import facts_by_stack
 from .narrow import telling_condition
 from .values import DECISION
 
+LEARNED = "# Learned from "
+"""How a file of learned rules begins."""
+
 HEAVY = 10 * SITE_WEIGHT
 """The weight of a rule that has to outvote another rule of the site."""
 
@@ -271,7 +274,7 @@ def _checked(
 
 def _text(entries: Sequence[Mapping[str, Any]], n_edits: int) -> str:
     head = (
-        f"# Learned from {n_edits} edits of the plan. Private: descriptions are quoted.\n"
+        f"{LEARNED}{n_edits} edits of the plan. Private: descriptions are quoted.\n"
         "# In trial.yaml, under rules, it goes before the general rules. Change it as you like: learning again\n"
         "# refuses to overwrite it, unless --force is given; --to writes to another file.\n"
     )

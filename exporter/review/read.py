@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..harmonise import Harmonised
 from ..plan.build import own_decision
+from ..plan.row import PlanRow, plan_columns
 from ..plan.visits import Visits
 from .apply import review, with_words
 from .edits import Edit, in_force, sheet_key
@@ -70,8 +71,8 @@ def new_edits(
 ) -> tuple[Edit, ...]:
     """The edits and withdrawals that an edited plan holds, as they are to be appended to the history.
 
-    ``plans`` are the plans once written, the newest first: a cell is edited where it differs from the plan that the
-    sheet was copied from, which is the one that it resembles most; where this very sheet was read before and made an
+    ``plans`` are the plans once written, the newest first: a cell is edited where it differs from the newest, or from
+    an older one where the sheet tells that it was copied from that; where this very sheet was read before and made an
     edit, where it differs from what it said then. Raises ``UsageError`` with one sentence for each thing that is
     wrong; then nothing of the sheet is to be used.
     """
@@ -119,6 +120,40 @@ def contradictions(sheet: Sheet, known: Collection[str], standing: Iterable[Edit
     return tuple(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """A cell of a sheet that differs from the newest plan, became no edit and is not what the plan says now either."""
+
+    line: int
+    stack_id: str
+    attribute: str
+    cell: str
+    stands: str
+
+
+def not_taken(
+    sheet: Sheet, newest: Sequence[Cells], now: Sequence[PlanRow], named: Collection[tuple[str, str]]
+) -> tuple[NotTaken, ...]:
+    """The cells of a sheet that nothing came of, so that none is passed over in silence.
+
+    ``newest`` is the plan before the sheet was read, ``now`` the one after; ``named`` are the cells, by stack and
+    attribute, that became an edit or a withdrawal or of which something is said elsewhere.
+    """
+    before = {row["stack_id"]: row for row in newest if "stack_id" in row}
+    after = {row.stack_id: row.to_row() for row in now}
+    stack_of = _ids(before)
+    columns = [name for name in sheet.columns if name in editable()]
+    found: dict[tuple[str, str], NotTaken] = {}
+    for row in sheet.rows:
+        stack_id = stack_of(row.cells["stack_id"])
+        for name in columns if stack_id else ():
+            cell, key = row.cells[name], (stack_id, name)
+            stands = [rows[stack_id].get(name, "") for rows in (before, after) if stack_id in rows]
+            if key not in named and not any(_says(name, cell, value) for value in stands):
+                found.setdefault(key, NotTaken(row.line, stack_id, name, cell, stands[-1]))
+    return tuple(found.values())
+
+
 def _says(name: str, cell: str, value: str) -> bool:
     try:
         return same(value, cell) or canonical(name, cell) == value
@@ -140,18 +175,35 @@ def _said_before(path: Path, edits: Sequence[Edit], signature: Signature) -> dic
 
 
 def _base(sheet: Sheet, plans: Sequence[Mapping[str, Cells]]) -> Mapping[str, Cells]:
-    """The plan that differs from the sheet in the fewest cells; of several the newest."""
-    best, fewest = plans[0], None
-    for plan in plans:
-        wrong = 0
-        for row in sheet.rows:
-            before = plan.get(row.cells["stack_id"], {})
-            wrong += sum(not same(before.get(name, ""), row.cells[name]) for name in sheet.columns)
-            if fewest is not None and wrong >= fewest:
-                break
-        if fewest is None or wrong < fewest:
-            best, fewest = plan, wrong
+    """The plan that the sheet was copied from: the newest, unless the sheet tells that it is an older one.
+
+    What tells are the cells that nobody edits; for a sheet that holds most of a plan, all its cells do.
+    """
+    best, least = plans[0], _distance(sheet, plans[0], None)
+    for plan in plans[1:]:
+        distance = _distance(sheet, plan, least)
+        if distance[0] < least[0] or (distance < least and _holds_most(sheet, plan)):
+            best, least = plan, distance
     return best
+
+
+def _distance(sheet: Sheet, plan: Mapping[str, Cells], least: tuple[int, int] | None) -> tuple[int, int]:
+    """In how many cells a sheet differs from a plan: those that nobody edits, and all. No further than ``least``."""
+    fixed = wrong = 0
+    for row in sheet.rows:
+        before = plan.get(row.cells["stack_id"], {})
+        names = [name for name in sheet.columns if not same(before.get(name, ""), row.cells[name])]
+        fixed += sum(name not in editable() for name in names)
+        wrong += len(names)
+        if least is not None and (fixed, wrong) >= least:
+            break
+    return fixed, wrong
+
+
+def _holds_most(sheet: Sheet, plan: Mapping[str, Cells]) -> bool:
+    """Whether a sheet has more than half of a plan's rows and columns."""
+    stacks = {row.cells["stack_id"] for row in sheet.rows}
+    return 2 * len(stacks & plan.keys()) > len(plan) and 2 * len(sheet.columns) > len(plan_columns())
 
 
 def _read(sheet: Sheet, base: Mapping[str, Cells], found: _Found) -> None:

@@ -45,6 +45,8 @@ def read_sheet(path: Path) -> Sheet:
     skipped = first.strip().casefold().startswith("sep=")
     head = rest.partition("\n")[0] if skipped else first
     separator = first.strip()[4:] or "\t" if skipped else max(SEPARATORS, key=head.count)
+    if separator not in tuple(SEPARATORS):
+        raise UsageError(f"{path}: line 1: {first.strip()[:40]!r} names no comma, semicolon or tab; delete that line")
     reader = csv.reader(io.StringIO(rest if skipped else text, newline=""), delimiter=separator, strict=True)
     try:
         names = _columns(path, next(reader, []))
@@ -68,7 +70,7 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give the edited plan") from error
     if data.startswith(WORKBOOKS):
         raise UsageError(f"{path}: this is a workbook; save it as CSV UTF-8 and give that file")
-    if data.startswith(WIDE):
+    if data.startswith(tuple(WIDE)):
         encodings: Sequence[str] = ("utf-16",)
     else:
         encodings = ENCODINGS

@@ -15,6 +15,10 @@ DECISIONS = ("keep", "quarantine", "exclude")
 EMPTY = frozenset({"", "n/a", "na", "nan", "#n/a", "null"})
 """What programs write into a cell that holds nothing."""
 
+MOST_INDEX = 9_999
+MOST_SECONDS = 86_400
+MOST_BVALUE = 99_999
+
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 SHOWN_DIGITS = 5e-6
 """Half a unit of the sixth digit, relative: spreadsheets show long numbers with six."""
@@ -84,11 +88,13 @@ def _value(attribute: Attribute, text: str) -> Any:
             return tuple(w for w in attribute.values if w in found)
         case "index":
             value = number(text) if text else None
-            if text and (value is None or value < 1 or value != int(value)):
-                raise ValueError(f"{text!r} is no index; it takes a whole number from 1 on, or nothing")
+            if text and (value is None or not 1 <= value <= MOST_INDEX or value != int(value)):
+                raise ValueError(
+                    f"{_short(text)} is no index; it takes a whole number, 1 to {MOST_INDEX:,}, or nothing"
+                )
             return None if value is None else int(value)
         case "number":
-            return _not_negative(text) if text else None
+            return _up_to(MOST_SECONDS, text) if text else None
         case _:
             return tuple(_of_list(part) for part in re.split(r"\s*;\s*|,?\s+", text) if part)
 
@@ -103,15 +109,20 @@ def _word(text: str, legal: Sequence[str]) -> str:
     raise ValueError(f"{said}; it takes {', '.join(legal)}")
 
 
-def _not_negative(text: str) -> float:
+def _up_to(most: int, text: str) -> float:
     value = number(text)
-    if value is None or value < 0:
-        raise ValueError(f"{text!r} is no number from 0 on")
+    if value is None or not 0 <= value <= most:
+        raise ValueError(f"{_short(text)} is no number from 0 to {most:,}")
     return value
+
+
+def _short(text: str) -> str:
+    """The cell in quotes, cut where it is long."""
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
 
 
 def _of_list(text: str) -> float:
     """One number of a list. A comma could part two numbers or two halves of one: it is not guessed which."""
     if "," in text:
         raise ValueError(f"{text!r} can be read in two ways; part the numbers by blanks, such as 50 800")
-    return _not_negative(text)
+    return _up_to(MOST_BVALUE, text)

@@ -48,6 +48,11 @@ def is_told(harmonised: Harmonised) -> bool:
     )
 
 
+def has_burned_in_text(harmonised: Harmonised) -> bool:
+    """Whether the header of any instance says that text is burned into the pixels."""
+    return any(i.BurnedInAnnotation.upper() == "YES" for i in harmonised.stack.instances)
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "not-an-image",
@@ -73,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         "burned-in-text",
         "quarantine",
         "the header says that text is burned into the pixels",
-        lambda h, keep: any(i.BurnedInAnnotation.upper() == "YES" for i in h.stack.instances),
+        lambda h, keep: has_burned_in_text(h),
         final=False,
     ),
     Rule(

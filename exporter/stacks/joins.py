@@ -183,13 +183,12 @@ def field_maps(signatures: Sequence[Signature]) -> Groups:
     ]
     for like in grouped(members, lambda k: (signatures[k].geometry, signatures[k].timing[0], signatures[k].flip)):
         phase = [k for k in like if signatures[k].image[1] != "mag" or "FIELD_MAP" in str(signatures[k].image[2])]
+        magnitude: dict[int, list[int]] = defaultdict(list)
+        for k in sorted(set(like) - set(phase)):
+            magnitude[signatures[k].number].append(k)
         for p in phase:
-            near = [
-                k
-                for k in like
-                if k not in phase and abs(signatures[k].number - signatures[p].number) <= FIELD_MAP_REACH
-            ]
-            groups.append([p, *near])
+            reach = range(signatures[p].number - FIELD_MAP_REACH, signatures[p].number + FIELD_MAP_REACH + 1)
+            groups.append([p, *(k for number in reach for k in magnitude.get(number, ()))])
     return groups
 
 
