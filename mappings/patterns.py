@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 LONGEST_PATTERN = 1000
+REPETITION, MOST_REPETITIONS = re.compile(r"[*+{]"), 2
+"""What a pattern may take grows with the length of the text to the power of its repetitions."""
 
 
 class PatternError(ValueError):
@@ -19,6 +21,8 @@ def safe_pattern(text: str) -> re.Pattern[str]:
         raise PatternError("has capitals, and text is lower case: they never match")
     if repeats_what_varies(text):
         raise PatternError("repeats a group that itself repeats or chooses: matching it could take forever")
+    if len(REPETITION.findall(re.sub(r"\\.|\[[^\]]*\]", "x", text))) > MOST_REPETITIONS:
+        raise PatternError(f"repeats more than {MOST_REPETITIONS} times (*, +, {{}}): matching it could take forever")
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
@@ -41,12 +45,13 @@ def repeats_what_varies(text: str) -> bool:
             at = end_of_class(text, at)
         elif letter == "(":
             varies.append(False)
+            at += text[at + 1 : at + 2] == "?"  # part of the bracket, no quantifier
         elif letter == ")" and len(varies) > 1:
             inner = varies.pop()
             if inner and text[at + 1 : at + 2] in ("*", "+", "{"):
                 return True
             varies[-1] |= inner
-        elif letter in "*+{|":
+        elif letter in "*+{|?":
             varies[-1] = True
         at += 1
     return False

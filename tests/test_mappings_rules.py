@@ -69,6 +69,8 @@ def test_every_sequence_has_a_rule() -> None:
         ("- {id: a, reason: r, when: {description: {min: 3}}, votes: {dixon: fat}}", "and description holds words"),
         ("- {id: a, reason: r, when: {body_part: [[a]]}, votes: {dixon: fat}}", "body_part is compared with ['a']"),
         ("- {id: a, reason: r, when: {text: {match: '(a|a)*b$'}}, votes: {dixon: fat}}", "could take forever"),
+        ("- {id: a, reason: r, when: {text: {match: '(aa?)*b'}}, votes: {dixon: fat}}", "could take forever"),
+        ("- {id: a, reason: r, when: {text: {match: 'a*a*a*b'}}, votes: {dixon: fat}}", "could take forever"),
         ("- {id: a, reason: r, when: {text: {match: '((a{1,9}){1,9})'}}, votes: {dixon: fat}}", "could take forever"),
         (
             "- {id: a, reason: r, when: {text: {match: 'a{99999999999999}'}}, votes: {dixon: fat}}",
