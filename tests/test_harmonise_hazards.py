@@ -84,6 +84,12 @@ def test_what_numbers_alone_take_for_a_scout_is_shown_to_a_person() -> None:
         ("ACRIN T2", "bodypart", "phantom"),
         ("T1 MPRAGE", "derived", "mpr"),
         ("AX RESEARCH T1", "bodypart", "head"),
+        ("T1 FS ARTHRO shoulder", "phase_name", "arterial"),
+        ("T1 FS ARTHRO shoulder", "agent", "with"),
+        ("petrous bone 3D", "sequence", "PET"),
+        ("T1 trauma", "plane", "ax"),
+        ("T1 extremity esqueleto", "laterality", "left"),
+        ("T2 FAT 2", "sequence", "fatfraction"),
     ],
 )  # fmt: skip
 def test_a_word_is_not_read_for_another(description: str, attribute: str, never: str) -> None:
