@@ -8,6 +8,8 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from pydicom.uid import UID_dictionary
+
 from . import fallback
 from .decode import decode
 from .elements import (
@@ -38,6 +40,9 @@ MAX_INFLATED_RATIO = 1000
 """Deflate cannot do better than 1032 : 1; only a bomb comes near it over a whole object."""
 INFLATED_FLOOR = 64 * 1024**2
 """Below this many bytes no ratio makes a bomb."""
+
+IMAGE_CLASSES = frozenset(uid for uid, entry in UID_dictionary.items() if "Image Storage" in entry[0])
+"""The storage classes whose objects have pixel data by definition; a file cut behind a whole element has none."""
 
 MAGIC = b"DICM"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
@@ -217,7 +222,8 @@ def _check_pixels(header: Header) -> None:
     pixels, source = header.pixels, header.source
     promised = _promised_bytes(header)
     if pixels is None:
-        if promised and header.text(SOP_CLASS).startswith("1.2.840.10008.5.1.4.1.1."):
+        sop_class = header.text(SOP_CLASS)
+        if sop_class in IMAGE_CLASSES or (promised and sop_class.startswith("1.2.840.10008.5.1.4.1.1.")):
             raise RefusalError("truncated", "The header describes an image, and no pixel data follow.")
         return
     if pixels.length < 0:
