@@ -1,0 +1,151 @@
+"""The trial's configuration: the one file a user writes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ..errors import UsageError
+from .parts import LegalPath, Model, Tag, legal_pattern
+
+
+class Lookup(Model):
+    """A value found by a tag, by a pattern on the path below the source, or in a table keyed by a tag."""
+
+    tag: Tag | None = None
+    path: str | None = None
+    table: LegalPath | None = None
+    by: Tag | None = None
+    column: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [name for name in ("tag", "path", "table", "order", "value") if getattr(self, name, None) is not None]
+        if len(ways) > 1:
+            raise ValueError(f"says {' and '.join(ways)}; give one of them")
+        if self.table is not None and not (self.by and self.column):
+            raise ValueError("with table, give by (the DICOM keyword it is keyed by) and column")
+        return self
+
+
+class SubjectRule(Lookup):
+    """How a subject is found; PatientID where nothing is said."""
+
+    @field_validator("path")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        return value and legal_pattern("subject", value)
+
+
+class SessionRule(Lookup):
+    """How a session is found; the order of the study dates where nothing is said."""
+
+    order: Literal["StudyDate"] | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        return value and legal_pattern("session", value)
+
+
+class SiteRule(Lookup):
+    """How a site is found; a keyed label of institution or device where nothing is said."""
+
+    value: str | None = Field(default=None, pattern=r"^[0-9A-Za-z]+$")
+
+    @field_validator("path")
+    @classmethod
+    def _pattern(cls, value: str | None) -> str | None:
+        return value and legal_pattern("site", value)
+
+
+class Clinical(Model):
+    """A clinical table, joined by the trial's own subject ids before they are replaced.
+
+    ``columns`` says which columns leave and how: ``number``, or the list of the levels. All others stay private.
+    ``visit`` is the column that holds the session: its label, or its number in order of date; without it the columns
+    describe the participant.
+    """
+
+    table: LegalPath
+    subject: str
+    visit: str | None = None
+    columns: dict[str, Literal["number"] | list[str]]
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _levels_are_text(cls, value: Any) -> Any:
+        """YAML reads an unquoted ``N`` or ``1`` as a boolean or a number; a level is text."""
+        if not isinstance(value, dict):
+            return value
+        return {k: [_as_text(level) for level in v] if isinstance(v, list) else v for k, v in value.items()}
+
+    @field_validator("columns")
+    @classmethod
+    def _column_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        reserved = {"participant_id", "session_id", "site", "acq_time", "days", "injection"}
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z][0-9A-Za-z_]*", name):
+                raise ValueError(f"'{name}' is no column name for a released table: letters, digits and _")
+            if name in reserved:
+                raise ValueError(f"'{name}' is a column that trialbids writes itself")
+        return value
+
+
+class Annotations(Model):
+    """A table of masks: ``file``, ``series_uid`` (of the image it was drawn on), ``label``, ``reader``, ``method``."""
+
+    table: LegalPath
+
+
+class Trial(Model):
+    """``trial.yaml``, checked. Relative paths are relative to the file."""
+
+    trial: str = Field(default="trial", pattern=r"^[0-9A-Za-z][0-9A-Za-z _-]*$", max_length=64)
+    sources: tuple[LegalPath, ...] = Field(min_length=1)
+    output: LegalPath
+    work: LegalPath
+    subject: SubjectRule = SubjectRule()
+    session: SessionRule = SessionRule()
+    site: SiteRule = SiteRule()
+    protocol: Literal["none"] = "none"
+    rules: tuple[LegalPath, ...] = ()
+    keep: tuple[Literal["localizer", "calibration"], ...] = ()
+    clinical: Clinical | None = None
+    annotations: Annotations | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_work(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("output"), str) and not data.get("work"):
+            work = _beside(Path(data["output"]))
+            data = {k: v for k, v in data.items() if k != "work"} | ({"work": work} if work else {})
+        return data
+
+
+def _beside(output: Path) -> Path | None:
+    """The work folder of an output; None where the output has no name that it could take."""
+    return None if output.name in ("", "..") else output.with_name(output.name + ".work")
+
+
+def _as_text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        what = "nothing" if value is None else "true or false"
+        raise ValueError(f"a level reads as {what} in YAML: put it in quotes")
+    return str(value)
+
+
+def trial_for(source: Path, output: Path, work: Path | None = None) -> Trial:
+    """The configuration of ``trialbids export SRC DST``: everything at its default.
+
+    Raises ``UsageError`` where the output has no name for a work folder beside it.
+    """
+    beside = work or _beside(output.absolute())
+    if beside is None:
+        raise UsageError(
+            f"{output}: cannot be the output, it has no name of its own; give a new folder, such as ./bids"
+        )
+    return Trial(sources=(source.absolute(),), output=output.absolute(), work=beside.absolute())

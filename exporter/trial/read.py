@@ -1,0 +1,150 @@
+"""``trial.yaml`` read and checked: every error is a sentence with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from trialbids.mappings.plain import NotPlain, PlainLoader, read_plain
+
+from ..errors import UsageError
+from .model import Annotations, Clinical, SessionRule, SiteRule, SubjectRule, Trial
+
+MOST_SENTENCES = 20
+
+
+def load_trial(path: Path) -> Trial:
+    """Read and check ``trial.yaml``.
+
+    Raises ``UsageError`` with the line, the key and what was expected.
+    """
+    node, data = _parse(path)
+    try:
+        trial = Trial.model_validate(data)
+    except ValidationError as error:
+        raise UsageError("\n".join(_sentences(path, node, data, error))) from error
+    trial = _absolute(trial, path.resolve().parent)
+    for key, file in _files(trial):
+        if not file.is_file():
+            line = _line(node, tuple(key.split(".")))
+            raise UsageError(f"{path}: line {line}: {key}: there is no file {file}")
+    return trial
+
+
+def _parse(path: Path) -> tuple[yaml.Node, dict[Any, Any]]:
+    """The file as nodes, which know their lines, and as values."""
+    try:
+        text = read_plain(path)
+        node = yaml.compose(text, Loader=PlainLoader)
+        data = yaml.load(text, Loader=PlainLoader)  # a subclass of SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({_cause(error)}); give the path of a trial.yaml") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark else ""
+        what = "" if isinstance(error, NotPlain) else " this is no YAML:"
+        raise UsageError(f"{path}:{line}{what} {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(data, dict) or node is None:
+        raise UsageError(f"{path}: expected keys and values, such as `sources: [dicom]`; found {type(data).__name__}")
+    twice = next(_repeated(node), None)
+    if twice is not None:
+        raise UsageError(f"{path}: line {twice.start_mark.line + 1}: {twice.value}: this key stands twice")
+    return node, data
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def _repeated(node: yaml.Node) -> Iterator[yaml.Node]:
+    """Keys that stand twice in one mapping: YAML would take the last in silence."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[object] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
+
+
+def _sentences(path: Path, node: yaml.Node, data: Mapping[Any, Any], error: ValidationError) -> list[str]:
+    """One sentence an error; that no work folder can stand beside a wrong output is not one of its own."""
+    errors = error.errors()
+    if not data.get("work") and any(e["loc"] == ("output",) for e in errors):
+        errors = [e for e in errors if e["loc"] != ("work",)]
+    sentences = [_explain(path, node, e["loc"], e["msg"], e["type"]) for e in errors[:MOST_SENTENCES]]
+    more = len(errors) - MOST_SENTENCES
+    return [*sentences, f"{path}: and {more} more"] if more > 0 else sentences
+
+
+def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind: str) -> str:
+    key = ".".join(str(part) for part in loc) or "the file"
+    if kind == "extra_forbidden":
+        known = ", ".join(sorted(_known_keys(loc[:-1])))
+        message = f"unknown key; known here: {known}"
+    elif kind == "missing":
+        message = "is missing"
+    message = message.removeprefix("Value error, ")
+    return f"{path}: line {_line(node, loc)}: {key}: {message[:1].lower() + message[1:]}"
+
+
+def _known_keys(loc: Sequence[Any]) -> list[str]:
+    model: type[BaseModel] = Trial
+    models = {"subject": SubjectRule, "session": SessionRule, "site": SiteRule, "clinical": Clinical}
+    for part in loc:
+        model = models.get(str(part), Annotations)
+    return list(model.model_fields)
+
+
+def _line(node: yaml.Node, loc: Sequence[Any]) -> int:
+    """The line (from 1) of the deepest node on the way ``loc`` that the file holds."""
+    line = node.start_mark.line + 1
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _absolute(trial: Trial, base: Path) -> Trial:
+    """All paths of the trial made absolute, from the folder of its file."""
+
+    def at(path: Path) -> Path:
+        return base / path
+
+    def look(rule: Any) -> Any:
+        return rule.model_copy(update={"table": at(rule.table)}) if getattr(rule, "table", None) else rule
+
+    return trial.model_copy(
+        update={
+            "sources": tuple(at(p) for p in trial.sources),
+            "output": at(trial.output),
+            "work": at(trial.work),
+            "rules": tuple(at(p) for p in trial.rules),
+            **{name: look(getattr(trial, name)) for name in ("subject", "session", "site", "clinical", "annotations")},
+        }
+    )
+
+
+def _files(trial: Trial) -> list[tuple[str, Path]]:
+    """Every file that the configuration names, with its key."""
+    named = [(f"rules.{n}", path) for n, path in enumerate(trial.rules)]
+    for name in ("subject", "session", "site", "clinical", "annotations"):
+        table = getattr(getattr(trial, name), "table", None)
+        if table is not None:
+            named.append((f"{name}.table", table))
+    return named
