@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -62,17 +63,23 @@ class DerivedKey:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Everything that a sidecar may hold."""
+    """Everything that a sidecar may hold. ``device`` holds the fields that leave only if the trial asks for them."""
 
     version: int
     fields: tuple[Field, ...]
     derived: tuple[DerivedKey, ...]
     own: frozenset[str]
+    device: tuple[Field, ...] = ()
 
     @property
     def keys(self) -> frozenset[str]:
         """Every key that may stand in a sidecar."""
         return self.own | {f.bids for f in self.fields if f.bids} | {d.key for d in self.derived}
+
+    def changed(self, *, add: Iterable[Field] = (), drop: Collection[str] = ()) -> AllowList:
+        """The list with more fields, and without the keywords in ``drop``."""
+        kept = tuple(field for field in self.fields if field.keyword not in drop)
+        return replace(self, fields=(*kept, *add))
 
 
 @cache
@@ -84,6 +91,7 @@ def allow_list() -> AllowList:
         fields=tuple(_field(entry) for entry in spec["fields"]),
         derived=tuple(DerivedKey(entry["key"], frozenset(entry.get("words", ()))) for entry in spec["derived"]),
         own=frozenset(spec["own"]),
+        device=tuple(_field(entry) for entry in spec["device"]),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..errors import UsageError
 from .parts import LegalPath, Model, Tag, legal_pattern
+from .privacy import Privacy
 
 
 class Lookup(Model):
@@ -101,7 +102,7 @@ class Annotations(Model):
     table: LegalPath
 
 
-class Trial(Model):
+class Trial(Privacy):
     """``trial.yaml``, checked. Relative paths are relative to the file."""
 
     trial: str = Field(default="trial", pattern=r"^[0-9A-Za-z][0-9A-Za-z _-]*$", max_length=64)

@@ -13,6 +13,7 @@ from trialbids.mappings.plain import NotPlain, PlainLoader, read_plain
 
 from ..errors import UsageError
 from .model import Annotations, Clinical, SessionRule, SiteRule, SubjectRule, Trial
+from .privacy import ExtraField, Fields
 
 MOST_SENTENCES = 20
 
@@ -97,9 +98,12 @@ def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind
 
 def _known_keys(loc: Sequence[Any]) -> list[str]:
     model: type[BaseModel] = Trial
-    models = {"subject": SubjectRule, "session": SessionRule, "site": SiteRule, "clinical": Clinical}
+    models = {
+        "subject": SubjectRule, "session": SessionRule, "site": SiteRule, "clinical": Clinical, "fields": Fields,
+        "add": ExtraField, "annotations": Annotations,
+    }  # fmt: skip
     for part in loc:
-        model = models.get(str(part), Annotations)
+        model = models.get(str(part), model)
     return list(model.model_fields)
 
 
@@ -135,6 +139,7 @@ def _absolute(trial: Trial, base: Path) -> Trial:
             "output": at(trial.output),
             "work": at(trial.work),
             "rules": tuple(at(p) for p in trial.rules),
+            **{name: at(path) for name in ("key", "aliases") if (path := getattr(trial, name)) is not None},
             **{name: look(getattr(trial, name)) for name in ("subject", "session", "site", "clinical", "annotations")},
         }
     )
@@ -147,4 +152,6 @@ def _files(trial: Trial) -> list[tuple[str, Path]]:
         table = getattr(getattr(trial, name), "table", None)
         if table is not None:
             named.append((f"{name}.table", table))
+    if trial.aliases is not None:
+        named.append(("aliases", trial.aliases))
     return named
