@@ -12,7 +12,7 @@ from struct import error as StructError
 from typing import NamedTuple
 
 from .source import HEAD_BYTES, Source
-from .tags import PIXEL_TAGS, WANTED_TAGS
+from .tags import FRAME_GROUPS, FUNCTIONAL_GROUPS, PIXEL_TAGS, SEQUENCES, SHARED_GROUPS, WANTED_TAGS
 from .unreadable import RefusalError
 
 LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
@@ -24,11 +24,16 @@ SHORT_VRS = frozenset(
 )
 UNDEFINED = 0xFFFFFFFF
 _SEQUENCE_VRS = frozenset((b"SQ", b"UN", b""))
+_PLAIN_VRS = SHORT_VRS - {b"PN"}
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 MAX_DEPTH = 40
+MAX_ASIDE_BYTES = 4 * 1024**2
+"""A longer sequence that is wanted for the identifiers in it alone is passed over, as any other element is."""
 
 _MATTERING = (*WANTED_TAGS, *PIXEL_TAGS, ITEM, ITEM_END, SEQUENCE_END)
 _FIRST_PIXEL_TAG = min(PIXEL_TAGS)
+_ASIDE = SEQUENCES - {*FUNCTIONAL_GROUPS, SHARED_GROUPS, FRAME_GROUPS}
+_ITEM_BEGINS = {True: b"\xfe\xff\x00\xe0", False: b"\xff\xfe\xe0\x00"}
 
 Element = tuple[bytes, bytes]
 """VR (empty in implicit VR) and the value as stored."""
@@ -49,6 +54,7 @@ class Encoding:
         order = "<" if little else ">"
         self.little = little
         self.explicit = explicit
+        self.item = _ITEM_BEGINS[little]
         self.unpack = Struct(order + ("L2sH" if explicit else "LL")).unpack_from
         self.wanted = {(tag >> 16 | (tag & 0xFFFF) << 16) if little else tag: tag for tag in _MATTERING}
         self.unpack_item = Struct(order + "HHL").unpack_from
@@ -69,19 +75,29 @@ class Pixels(NamedTuple):
 
 @dataclass(slots=True)
 class Level:
-    """The chosen elements of one data set or sequence item."""
+    """The chosen elements of one data set or sequence item.
+
+    ``unlisted`` are the elements of no known tag in which a person's name may stand: sequences, and names themselves.
+    """
 
     encoding: Encoding
     values: dict[int, Element] = field(default_factory=dict)
     sequences: dict[int, list[Level]] = field(default_factory=dict)
+    unlisted: list[Element] = field(default_factory=list)
 
     def items(self, tag: int) -> list[Level]:
         """The items of a sequence, read when they are first asked for; [] where there is none."""
         if tag not in self.sequences:
             vr, raw = self.values.get(tag, (b"", b""))
-            known = _items(raw, IMPLICIT_LITTLE if vr == b"UN" else self.encoding) if vr in _SEQUENCE_VRS else []
-            self.sequences[tag] = known
+            self.sequences[tag] = items_of(vr, raw, self.encoding)
         return self.sequences[tag]
+
+
+def items_of(vr: bytes, raw: bytes, encoding: Encoding) -> list[Level]:
+    """The items of a sequence's value, [] where the VR says that it is none. Raises ``OddEncodingError``."""
+    if vr not in _SEQUENCE_VRS:
+        return []
+    return _items(raw, IMPLICIT_LITTLE if vr == b"UN" else encoding)
 
 
 def read_data_set(source: Source, start: int, encoding: Encoding) -> tuple[Level, Pixels | None]:
@@ -93,7 +109,7 @@ def read_data_set(source: Source, start: int, encoding: Encoding) -> tuple[Level
     position, chunk = start, max(HEAD_BYTES - start, 1024)
     while position < source.size:
         window = source.read(position, chunk)
-        step, state = _walk(window, 0, len(window), encoding, level.values, top=True)
+        step, state = _walk(window, 0, len(window), encoding, level, top=True)
         position += step
         if state == _PIXELS:
             return level, locate_pixels(source, position, encoding)
@@ -151,31 +167,37 @@ _SHORT, _PIXELS, _ENDED = range(3)
 
 
 def _walk(
-    data: bytes, position: int, end: int, encoding: Encoding, values: dict[int, Element], *, top: bool, depth: int = 0
+    data: bytes, position: int, end: int, encoding: Encoding, level: Level | None, *, top: bool, depth: int = 0
 ) -> tuple[int, int]:
-    """Put the chosen elements of ``data[position:end]`` into ``values``.
+    """Put the chosen elements of ``data[position:end]`` into ``level``, where one is given.
 
     Gives the place where it stopped and why: ``_SHORT`` (the next element is not all there; the place lies behind
     ``end`` where a skipped value does), ``_PIXELS`` (at the pixel data of the top level) or ``_ENDED`` (at a
     delimiter).
     """
     unpack, explicit, wanted = encoding.unpack, encoding.explicit, encoding.wanted
+    values, item = level.values if level else None, encoding.item
     last = end - 8
     vr = b""
     while position <= last:
         start = position + 8
+        aside = False
         if explicit:
             key, vr, length = unpack(data, position)
-            if vr not in SHORT_VRS:
+            if vr not in _PLAIN_VRS:
                 if vr in LONG_VRS:
                     if start + 4 > end:
                         return position, _SHORT
                     length = encoding.unpack_length(data, start)[0]
                     start += 4
+                    aside = vr == b"SQ" or (vr == b"UN" and data.startswith(item, start))
+                elif vr == b"PN":
+                    aside = True
                 elif wanted.get(key, 0) < ITEM:
                     raise OddEncodingError(f"VR {vr!r} at byte {position}")
         else:
             key, length = unpack(data, position)
+            aside = key & 1 and data.startswith(item, start)  # a private sequence
         tag = wanted[key] if key in wanted else 0  # noqa: SIM401  (faster than get)
         if tag >= _FIRST_PIXEL_TAG:
             if tag >= ITEM:
@@ -189,10 +211,18 @@ def _walk(
             if stop < 0:
                 return position, _SHORT
             after = stop + 8
+            aside = True
         if tag:
-            if stop > end:
+            if stop <= end:
+                if values is not None:
+                    values[tag] = (vr, data[start:stop])
+            elif tag not in _ASIDE or length <= MAX_ASIDE_BYTES:
                 return position, _SHORT
-            values[tag] = (vr, data[start:stop])
+        elif aside and level:
+            if stop <= end:
+                level.unlisted.append((vr, data[start:stop]))
+            elif length <= MAX_ASIDE_BYTES:
+                return position, _SHORT
         position = after
     return position, _SHORT
 
@@ -201,7 +231,6 @@ def _sequence_end(data: bytes, position: int, end: int, encoding: Encoding, dept
     """Where the delimiter of an undefined-length sequence stands, or -1 where ``end`` comes before it."""
     if depth > MAX_DEPTH:
         raise OddEncodingError("sequences nested too deeply")
-    ignored: dict[int, Element] = {}
     while position + 8 <= end:
         group, element, length = encoding.unpack_item(data, position)
         tag = group << 16 | element
@@ -213,7 +242,7 @@ def _sequence_end(data: bytes, position: int, end: int, encoding: Encoding, dept
         if length != UNDEFINED:
             position += length
             continue
-        position, state = _walk(data, position, end, encoding, ignored, top=False, depth=depth + 1)
+        position, state = _walk(data, position, end, encoding, None, top=False, depth=depth + 1)
         if state != _ENDED:
             return -1
         position += 8
@@ -234,7 +263,7 @@ def _items(raw: bytes, encoding: Encoding) -> list[Level]:
         if tag != ITEM or end > len(raw):
             raise OddEncodingError(f"no whole item at byte {position} of a sequence")
         level = Level(encoding)
-        stop, state = _walk(raw, position, end, encoding, level.values, top=False)
+        stop, state = _walk(raw, position, end, encoding, level, top=False)
         if (state == _ENDED) != (length == UNDEFINED) or (state == _SHORT and stop != end):
             raise OddEncodingError(f"an item at byte {position} does not end where it says")
         position = stop + 8 if length == UNDEFINED else end

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 from .elements import EXPLICIT_BIG, EXPLICIT_LITTLE, Level, Pixels, locate_pixels
 from .source import Source
@@ -76,9 +77,10 @@ def _level(data_set: Dataset) -> Level:
     _, little = data_set.original_encoding
     level = Level(EXPLICIT_LITTLE if little is not False else EXPLICIT_BIG)
     for tag in list(data_set.keys()):
-        if tag not in WANTED_TAGS:
-            continue
         element = data_set.get_item(tag)
+        if tag not in WANTED_TAGS:
+            _unlisted(data_set, tag, element, level)
+            continue
         if isinstance(element, RawDataElement) and element.VR != "SQ" and not _is_sequence(tag, element):
             raw = element.value if isinstance(element.value, bytes) else b""
             level.values[int(tag)] = ((element.VR or "").encode(), raw)
@@ -89,6 +91,16 @@ def _level(data_set: Dataset) -> Level:
             else:
                 level.values[int(tag)] = _as_text(element)
     return level
+
+
+def _unlisted(data_set: Dataset, tag: BaseTag, element: DataElement | RawDataElement, level: Level) -> None:
+    """A sequence or a person's name of no known tag: identifiers may stand there."""
+    if element.VR == "SQ":
+        found = data_set[tag].value
+        level.sequences[int(tag)] = [_level(item) for item in found] if isinstance(found, Sequence) else []
+    elif element.VR == "PN":
+        raw = element.value if isinstance(element, RawDataElement) else _as_text(element)[1]
+        level.unlisted.append((b"PN", raw if isinstance(raw, bytes) else b""))
 
 
 def _is_sequence(tag: int, element: RawDataElement) -> bool:

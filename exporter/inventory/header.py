@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID_dictionary  # pyright: ignore[reportPrivateImportUsage]
 
 from . import fallback
 from .decode import decode

@@ -23,6 +23,7 @@ class Instance:
     ``b_direction``        unit gradient direction in the scanner's frame as stored, () where none is stored
     ``mosaic_tiles``       number of slices in a Siemens mosaic, 0 otherwise
     ``complex_part``       mag, phase, real or imag where a vendor tag says so, "" otherwise
+    ``identities``         all identifying text of the object, see :mod:`.identities`; one string for most of a series
     ``pixel_length``       bytes of PixelData, -1 if encapsulated, None if there is none
     """
 
@@ -38,6 +39,7 @@ class Instance:
     b_direction: Floats = ()
     mosaic_tiles: int = 0
     complex_part: str = ""
+    identities: str = ""
 
     SOPClassUID: str = ""
     SOPInstanceUID: str = ""

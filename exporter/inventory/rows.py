@@ -8,6 +8,7 @@ from typing import Any
 from .decode import decode
 from .elements import Level
 from .header import SOP_CLASS, Header
+from .identities import identities
 from .instance import Instance
 from .multiframe import ENHANCED_IMAGES, frame_levels
 from .private import Diffusion, PrivateElements, complex_part, mosaic_tiles, private_diffusion, unit
@@ -52,6 +53,7 @@ def instances(header: Header, origin: Origin) -> list[Instance]:
         "mtime_ns": origin.mtime_ns,
         "transfer_syntax": header.transfer_syntax,
         "pixel_length": header.pixels.length if header.pixels else None,
+        "identities": identities(level, character_set),
     }
     if header.text(SOP_CLASS) in ENHANCED_IMAGES and (FRAME_GROUPS in level.values or FRAME_GROUPS in level.sequences):
         return _frames(header, values, character_set)

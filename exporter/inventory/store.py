@@ -15,7 +15,7 @@ from .find import Found
 from .instance import Instance
 from .unreadable import Unreadable
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Raised whenever the reader would give other values for the same bytes: older stores are then read anew."""
 
 _VERSION, _RUN = "trialbids.reader", "trialbids.run"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+from trialbids.mappings.identifiers import identifier_rules
 
 from .hints import hints
 from .instance import Floats, Instance, Words
@@ -151,9 +154,19 @@ PRIVATE_GROUPS = frozenset(element >> 16 for element in PRIVATE_ELEMENTS)
 _BLOCKS = range(0x10, 0x100)
 PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 
+IDENTIFYING = {
+    tag: identifier_rules().other_names for tag, entry in DicomDictionary.items() if entry[0] == "PN"
+} | dict(identifier_rules().tags)
+"""By tag, the kind of identifier in an element (``mappings/identifiers.yaml``); every name of a person is one."""
+
+SEQUENCES = frozenset(tag for tag, entry in DicomDictionary.items() if entry[0] == "SQ")
+"""Every sequence of the standard: an identifier may stand in any of them."""
+
 WANTED_TAGS = frozenset(
     (
         *FIELDS,
+        *IDENTIFYING,
+        *SEQUENCES,
         *ALIASES,
         *FUNCTIONAL_GROUPS,
         *(tag for path in CODED.values() for tag in path),
@@ -169,4 +182,4 @@ WANTED_TAGS = frozenset(
         *(element & ~0xFF | block << 8 | element & 0xFF for element in PRIVATE_ELEMENTS for block in _BLOCKS),
     )
 )
-"""All that is read, with the private elements in every block where they can stand, and the blocks' creators."""
+"""All that is kept, with the private elements in every block where they can stand, and the blocks' creators."""

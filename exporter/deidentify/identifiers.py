@@ -1,0 +1,176 @@
+"""Everything by which a trial's people are known: collected, kept privately between runs, made into searches."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+
+from trialbids.mappings.fields import allow_list
+from trialbids.mappings.identifiers import identifier_rules
+from trialbids.mappings.names import name_rules
+from trialbids.mappings.vocabulary import vocabulary
+
+from ..inventory.identities import split
+from ..inventory.instance import Instance
+from ..tables import read_tsv, tsv_bytes
+from .forms import Forms, forms_of, words
+from .key import write_private
+from .search import Searcher
+
+IDENTIFIERS_FILE = "identifiers.tsv"
+COLUMNS = ("subject", "kind", "value")
+UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+
+TOO_SHORT, TOO_COMMON = "too short", "too common"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Identifier:
+    """One thing by which somebody is known: a kind of ``identifiers.yaml``, and its value as it was written."""
+
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """What is no identifier in one trial: ``words`` (folded) of labels that it gave itself and of texts that trialbids
+    writes, and ``kinds`` that it lets leave on purpose (``device`` and ``date``, by its options).
+    """
+
+    words: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+
+
+def words_of(texts: Iterable[str]) -> frozenset[str]:
+    """The folded words of some texts, each text also run together."""
+    return frozenset(word for text in texts for word in (*words(text), "".join(words(text))))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All identifiers of a trial, by the label of the subject in whose source they were found. Private."""
+
+    subjects: Mapping[str, frozenset[Identifier]] = field(default_factory=dict, repr=False)
+
+    def merged(self, other: Known) -> Known:
+        """With those of another run: what was once known is searched for although its source is gone."""
+        labels = sorted({*self.subjects, *other.subjects})
+        none: frozenset[Identifier] = frozenset()
+        return Known({label: self.subjects.get(label, none) | other.subjects.get(label, none) for label in labels})
+
+    def of_subject(self, subject: str) -> frozenset[Identifier]:
+        """Those that were met in one subject's source."""
+        return self.subjects.get(subject, frozenset())
+
+    @property
+    def shared(self) -> frozenset[Identifier]:
+        """Staff, institutions and devices, wherever they were met."""
+        kinds = identifier_rules().kinds
+        return frozenset(i for found in self.subjects.values() for i in found if kinds[i.kind].whom != "subject")
+
+    @property
+    def everybody(self) -> frozenset[Identifier]:
+        """All of them."""
+        return frozenset(i for found in self.subjects.values() for i in found)
+
+
+def identifiers_of(instances: Iterable[Instance], extra: Iterable[str] = ()) -> frozenset[Identifier]:
+    """What the headers of these instances say, and ``extra`` ids from the trial's own tables and paths."""
+    kinds = identifier_rules().kinds
+    joined: set[str] = set()
+    uids: set[str] = set()
+    for instance in instances:
+        joined.add(instance.identities)
+        uids.update(getattr(instance, name) for name in UIDS)
+    found = {Identifier(kind, value) for text in joined for kind, value in split(text) if kind in kinds}
+    found |= {Identifier("uid", uid) for uid in uids if uid}
+    return frozenset(found | {Identifier("trial_id", value) for value in extra if value})
+
+
+def write_identifiers(work: Path, known: Known) -> None:
+    """Keep the identifiers in the private work folder (mode 0600)."""
+    rows = [
+        {"subject": subject, "kind": identifier.kind, "value": identifier.value}
+        for subject, found in sorted(known.subjects.items())
+        for identifier in sorted(found)
+    ]
+    write_private(work / IDENTIFIERS_FILE, tsv_bytes(COLUMNS, rows))
+
+
+def read_identifiers(work: Path) -> Known:
+    """What earlier runs knew; nothing where there was none. Raises ``OSError`` and ``ValueError``."""
+    path = work / IDENTIFIERS_FILE
+    if not path.exists():
+        return Known()
+    kinds = identifier_rules().kinds
+    found: dict[str, set[Identifier]] = {}
+    for row in read_tsv(path):
+        if row["kind"] in kinds:
+            found.setdefault(row["subject"], set()).add(Identifier(row["kind"], row["value"]))
+    return Known({subject: frozenset(values) for subject, values in found.items()})
+
+
+def searcher_for(
+    identifiers: Iterable[Identifier], text_only: Iterable[Identifier] = (), exempt: Exempt | None = None
+) -> Searcher:
+    """A search for all forms of these identifiers; those in ``text_only`` are not searched for in bytes.
+
+    What cannot be searched for is counted by kind and reason in ``Searcher.unsearched``.
+    """
+    exempt = exempt or Exempt()
+    common = common_words() | exempt.words
+    whole = {i for i in identifiers if i.kind not in exempt.kinds}
+    texts: dict[str, str] = {}
+    uids: dict[str, str] = {}
+    literals: dict[str, str] = {}
+    unsearched: Counter[tuple[str, str]] = Counter()
+    for identifier in sorted(whole | {i for i in text_only if i.kind not in exempt.kinds}):
+        forms, reason = _searchable(identifier, common)
+        if reason:
+            unsearched[identifier.kind, reason] += 1
+        texts.update(dict.fromkeys(forms.words, identifier.kind))
+        uids.update(dict.fromkeys(forms.uids, identifier.kind))
+        if identifier in whole:
+            literals.update(dict.fromkeys(forms.literals, identifier.kind))
+    return Searcher(texts, uids, tuple(sorted(literals.items())), tuple(sorted((*k, n) for k, n in unsearched.items())))
+
+
+@lru_cache(maxsize=65536)
+def _forms(form: str, value: str) -> Forms:
+    return forms_of(form, value)
+
+
+def _searchable(identifier: Identifier, common: frozenset[str] | set[str]) -> tuple[Forms, str]:
+    """The forms of an identifier that are not common, and why there are none ("" where there are)."""
+    forms = _forms(identifier_rules().kinds[identifier.kind].form, identifier.value)
+    if not forms:
+        return forms, TOO_SHORT
+    if forms.words and all(w in common or len(w) == 1 for w in words(identifier.value)):
+        return Forms(), TOO_COMMON
+    kept = frozenset(f for f in forms.words if not all(w in common or len(w) == 1 for w in f.split(" ")))
+    literals = frozenset(f for f in forms.literals if not all(w in common or len(w) == 1 for w in words(f)))
+    left = Forms(kept, literals, forms.uids)
+    return left, "" if left else TOO_COMMON
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Folded words that tell nobody: our vocabularies, allow-listed words and patterns, BIDS keys and names."""
+    rules = allow_list()
+    texts: list[str] = [*rules.keys, *identifier_rules().common]
+    for listed in rules.fields:
+        texts += [*listed.words, listed.keyword]
+        texts += [word for p in listed.patterns for word in re.findall(r"[A-Za-z]{3,}", p.pattern)]
+    for attribute, entry in vocabulary().items():
+        texts += [attribute, *entry.values]
+    names = name_rules()
+    texts += [
+        *names.pulse_sequences.values(),
+        *(word for n in names.sequences.values() for word in (n.suffix, n.datatype)),
+    ]
+    return words_of(texts)

@@ -1,0 +1,57 @@
+"""What all looks into one released file share: the leak that they name, and the search of its texts and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .search import Hit, Searcher
+from .shapes import Rules
+
+TEXT_BYTES = 64 * 1024 * 1024
+"""No text of a tree is longer; what is, is not read and is a leak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Something in a file that may not be there. ``value`` and ``form`` are private; ``kind`` and ``path`` are not.
+
+    ``kind`` is one of ``identifiers.yaml`` or of the file's form: unknown-file, not-a-file, unknown-key, odd-value,
+    odd-header, odd-bytes, unreadable. ``place`` says where in the file: a key, a column and line, a byte.
+    """
+
+    path: str
+    place: str
+    kind: str
+    form: str = field(default="", repr=False)
+    value: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What all looks into one file share."""
+
+    relative: str
+    searcher: Searcher
+    rules: Rules
+    root: Path
+
+    def leak(self, place: str, hit: Hit) -> Leak:
+        return Leak(self.relative, place, hit.kind, hit.form)
+
+    def odd(self, place: str, kind: str, value: object = "") -> Leak:
+        return Leak(self.relative, place, kind, value=str(value)[:256])
+
+    def text(self, place: str, text: str) -> Iterator[Leak]:
+        for hit in self.searcher.in_text(text):
+            yield Leak(self.relative, place, hit.kind, hit.form, text[:256])
+
+    def number(self, place: str, value: object) -> Iterator[Leak]:
+        for hit in self.searcher.in_number(str(value)):
+            yield self.leak(place, hit)
+
+    def read(self, path: Path) -> bytes:
+        if path.stat().st_size > TEXT_BYTES:
+            raise ValueError("too long for a text")
+        return path.read_bytes()

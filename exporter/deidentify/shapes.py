@@ -1,0 +1,193 @@
+"""The forms that a released value may have: numbers, closed words, patterns and codes of ours, key by key."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
+
+from trialbids.mappings.fields import LARGEST_NUMBER, AllowList, Field, allow_list, legal_number
+from trialbids.mappings.names import name_rules
+from trialbids.mappings.record import Record, check_value
+from trialbids.mappings.vocabulary import vocabulary
+
+from .options import BASIC, CHARACTERISTICS, DEVICE, FULL_DATES, MODIFIED_DATES, VISUAL_FEATURES
+from .sidecar import INGREDIENTS
+
+Shape = Callable[[Any], bool]
+
+UID = re.compile(r"2\.25\.\d{1,39}")
+TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,6})?")
+STAMP = re.compile(r"(\d{4})-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?)?")
+LAST_YEAR = 1925
+LABEL = re.compile(r"[0-9A-Za-z]+")
+ACQUISITION = re.compile(r"a\d{2,4}")
+RULE_ID = re.compile(r"[A-Za-z][\w.:/+-]{0,63}")
+UNITS = re.compile(r"arbitrary|mm2/s|[0-9.e+-]{1,12} mm2/s|HU|Bq/mL")
+VERSION = re.compile(r"[vV]?[0-9][0-9A-Za-z.+-]{0,31}")
+AGE = re.compile(r"\d{1,3}(-\d{1,3}|\+)?")
+CODES = {c.value: c.meaning for c in (BASIC, VISUAL_FEATURES, FULL_DATES, MODIFIED_DATES, CHARACTERISTICS, DEVICE)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a tree may hold: its allow-list, values that a person accepted (by keyword), and whether dates were kept."""
+
+    allowed: AllowList = field(default_factory=allow_list)
+    accepted: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    keep_dates: bool = False
+
+
+def shape_of(key: str, rules: Rules) -> Shape | None:
+    """What the value of a key of an image's JSON must look like, None where no such key may stand there."""
+    for listed in rules.allowed.fields:
+        if listed.bids == key:
+            return _field_shape(listed, rules.accepted.get(listed.keyword, frozenset()))
+    for derived in rules.allowed.derived:
+        if derived.key == key:
+            return partial(_is_word, derived.words) if derived.words else partial(_numbers, key)
+    return _OWN.get(key) if key in rules.allowed.own else None
+
+
+def _field_shape(listed: Field, accepted: frozenset[str]) -> Shape:
+    match listed.action:
+        case "hash":
+            return lambda v: _matches(UID, v)
+        case "offset":
+            return lambda v: _matches(TIME, v)
+        case "number" | "asked":
+            return lambda v: _numbers(listed.bids, v)
+        case _:
+            return lambda v: _passes(listed, accepted, v)
+
+
+def _passes(listed: Field, accepted: frozenset[str], value: Any) -> bool:
+    """Every word is one that passes; several words of one field may be joined by an underscore."""
+    if isinstance(value, list):
+        return all(_passes(listed, accepted, v) for v in value)
+    if not isinstance(value, str):
+        return False
+    if listed.passes(value) or value in accepted:
+        return True
+    parts = value.split("_")
+    starts = [listed.passes(head) or head in accepted for n in range(1, len(parts)) if (head := "_".join(parts[:n]))]
+    return any(ok and _passes(listed, accepted, "_".join(parts[n:])) for n, ok in enumerate(starts, start=1))
+
+
+def _is_word(words: frozenset[str], value: Any) -> bool:
+    return isinstance(value, str) and value in words
+
+
+def _matches(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def is_number(value: Any) -> bool:
+    """Is a value a finite number?"""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _numbers(key: str, value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return all(_numbers(key, v) if isinstance(v, list) else is_number(v) and legal_number(key, v) for v in values)
+
+
+def _small(value: Any) -> bool:
+    return is_number(value) and abs(value) <= LARGEST_NUMBER
+
+
+def is_stamp(value: str, *, keep_dates: bool) -> bool:
+    """Is this a moment as it may leave: moved to 1925 or before, unless the trial keeps dates?"""
+    found = STAMP.fullmatch(value)
+    return found is not None and (keep_dates or int(found[1]) <= LAST_YEAR)
+
+
+def is_cell(column: str, cell: str) -> bool:
+    """Is a cell one of the harmonised record's column?"""
+    if column == "confidence":
+        return _is_share(cell)
+    attribute = vocabulary().get(column)
+    if attribute is None:
+        return False
+    try:
+        record = Record.from_row({column: cell})
+    except ValueError:
+        return False
+    return cell == record.to_row()[column] or _same_numbers(cell, record.to_row()[column])
+
+
+def _same_numbers(one: str, other: str) -> bool:
+    try:
+        return [float(v) for v in one.split()] == [float(v) for v in other.split()]
+    except ValueError:
+        return False
+
+
+def _is_share(cell: str) -> bool:
+    try:
+        return 0 <= float(cell) <= 1
+    except ValueError:
+        return False
+
+
+def _harmonised(value: Any) -> bool:
+    """A record as ``Record.to_json`` writes it."""
+    if not isinstance(value, dict):
+        return False
+    for name, entry in value.items():
+        attribute = vocabulary().get(name)
+        if attribute is not None:
+            try:
+                check_value(name, tuple(entry) if isinstance(entry, list) else entry, attribute.kind, attribute.values)
+            except (ValueError, TypeError):
+                return False
+        elif name == "confidence":
+            if not is_number(entry):
+                return False
+        elif name != "evidence" or not all(_matches(RULE_ID, rule) for rule in entry):
+            return False
+    return True
+
+
+def _codes(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(c, dict)
+        and set(c) == {"CodeValue", "CodingSchemeDesignator", "CodeMeaning"}
+        and c["CodingSchemeDesignator"] == "DCM"
+        and CODES.get(c["CodeValue"]) == c["CodeMeaning"]
+        for c in value
+    )
+
+
+@cache
+def _body_parts() -> frozenset[str]:
+    return frozenset(part.upper() for part in vocabulary()["bodypart"].values)
+
+
+def _words_of_ours(value: Any) -> bool:
+    """Sentences of ours, which are searched for identifiers besides."""
+    return isinstance(value, list) and all(isinstance(v, str) and len(v) <= 200 for v in value)
+
+
+_OWN: Mapping[str, Shape] = {
+    "Harmonised": _harmonised,
+    "AcquisitionID": lambda v: _matches(ACQUISITION, v),
+    "BodyPart": lambda v: v in _body_parts(),
+    "BodyPartDetails": lambda v: isinstance(v, str) and v.lower() in vocabulary()["laterality"].values,
+    "BodyPartDetailsOntology": lambda v: v == "https://www.fda.gov",
+    "ContrastBolusIngredient": lambda v: v in INGREDIENTS.values(),
+    "Units": lambda v: _matches(UNITS, v),
+    "ADCScale": _small,
+    "TaskName": lambda v: v == "unknown",
+    "PulseSequenceType": lambda v: v in name_rules().pulse_sequences.values(),
+    "RepetitionTimeExcitation": _small,
+    "DeidentificationMethod": _words_of_ours,
+    "DeidentificationMethodCodeSequence": _codes,
+    "ConversionSoftware": lambda v: v in ("dcm2niix", "trialbids", "pydicom"),
+    "ConversionSoftwareVersion": lambda v: _matches(VERSION, v),
+}
+PROSE = frozenset(("DeidentificationMethod",))
+"""Keys of which the text is searched although its form is right."""

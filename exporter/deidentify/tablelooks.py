@@ -1,0 +1,144 @@
+"""The inspection of released tables: known columns, each cell in the form of its column, no foreign metadata."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from trialbids.mappings.vocabulary import vocabulary
+
+from ..tables import read_tsv
+from . import shapes
+from .layout import is_image_path
+from .look import Leak, Look
+
+_VERDICTS = ("pass", "warn", "waived")
+_SEX = ("F", "M", "O", "female", "male", "other", "n/a")
+_ABSENT = ("n/a", "")
+
+Cell = Callable[[str], bool]
+
+
+def _table(
+    look: Look, path: Path, cell_shape: Callable[[str], Cell | None], free: Iterable[str] = ()
+) -> Iterator[Leak]:
+    """A table: each column by its form; what has its form is not searched, but for the columns in ``free``."""
+    look.read(path).decode("utf-8")
+    rows = read_tsv(path)
+    header = path.read_bytes().decode("utf-8").partition("\n")[0].split("\t")
+    unknown = [column for column in header if cell_shape(column) is None]
+    for column in unknown:
+        yield look.odd(f"column {header.index(column) + 1}", "unknown-key", column)
+        yield from look.text(f"column {header.index(column) + 1}", column)
+    for line, row in enumerate(rows, start=2):
+        for column, cell in row.items():
+            shape = cell_shape(column)
+            place = f"line {line}, column {header.index(column) + 1}"
+            is_right = cell in _ABSENT or (shape is not None and shape(cell))
+            if not is_right and shape is not None:
+                yield look.odd(place, "odd-value", cell)
+            if not is_right or column in free:
+                yield from look.number(place, cell) if _is_number(cell) else look.text(place, cell)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def look_into_scans(look: Look, path: Path) -> Iterator[Leak]:
+    stamp = partial(shapes.is_stamp, keep_dates=look.rules.keep_dates)
+    own: dict[str, Cell] = {
+        "filename": is_image_path,
+        "acq_time": stamp,
+        "acquisition_id": lambda c: shapes.ACQUISITION.fullmatch(c) is not None,
+        "qc_verdict": _VERDICTS.__contains__,
+    }
+
+    def shape(column: str) -> Cell | None:
+        if column in own:
+            return own[column]
+        return partial(shapes.is_cell, column) if column in (*vocabulary(), "confidence") else None
+
+    return _table(look, path, shape, free=("filename",))
+
+
+def _described(look: Look, name: str) -> dict[str, Any]:
+    """The dictionary of a table at the tree's root, {} where there is none."""
+    try:
+        found = json.loads((look.root / name).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _clinical(dictionary: dict[str, Any], column: str) -> Cell | None:
+    """A clinical column is a number, or one of the levels that the table's dictionary lists."""
+    return (_levels(dictionary, column) or _is_number) if isinstance(dictionary.get(column), dict) else None
+
+
+def look_into_participants(look: Look, path: Path) -> Iterator[Leak]:
+    dictionary = _described(look, "participants.json")
+    own: dict[str, Cell] = {
+        "participant_id": lambda c: re.fullmatch(r"sub-[0-9A-Za-z]+", c) is not None,
+        "site": lambda c: shapes.LABEL.fullmatch(c) is not None,
+        "sex": _SEX.__contains__,
+        "age": lambda c: shapes.AGE.fullmatch(c) is not None,
+        "weight": _is_number,
+    }
+    free = ("participant_id", *dictionary)
+    return _table(look, path, lambda c: _levels(dictionary, c) or own.get(c) or _clinical(dictionary, c), free)
+
+
+def _levels(dictionary: dict[str, Any], column: str) -> Cell | None:
+    """The levels of a column, None where its dictionary lists none."""
+    entry = dictionary.get(column)
+    levels = entry.get("Levels") if isinstance(entry, dict) else None
+    return levels.__contains__ if isinstance(levels, dict) else None
+
+
+def look_into_sessions(look: Look, path: Path) -> Iterator[Leak]:
+    dictionary = _described(look, "sessions.json")
+    stamp = partial(shapes.is_stamp, keep_dates=look.rules.keep_dates)
+    own: dict[str, Cell] = {
+        "session_id": lambda c: re.fullmatch(r"ses-[0-9A-Za-z]+", c) is not None,
+        "acq_time": stamp,
+        "days": lambda c: re.fullmatch(r"-?\d{1,5}", c) is not None,
+        "age": lambda c: shapes.AGE.fullmatch(c) is not None,
+        "weight": _is_number,
+        "injection": ("yes", "no").__contains__,
+    }
+    free = ("session_id", *(c for c in dictionary if c not in own))
+    return _table(look, path, lambda c: own.get(c) or _clinical(dictionary, c), free)
+
+
+def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
+    """The manifest: texts are searched, hashes are hashes, and the file has no metadata but its own schema."""
+    from pyarrow import ArrowException, parquet
+
+    data = look.read(path)
+    try:
+        file = parquet.ParquetFile(BytesIO(data))
+        table = file.read()
+    except ArrowException as error:
+        raise ValueError("no Parquet") from error
+    for key in file.metadata.metadata or {}:
+        if key != b"ARROW:schema":
+            yield look.odd("metadata", "odd-header", key.decode("utf-8", "replace"))
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = set(column.to_pylist()) if str(column.type) == "string" else set()
+        is_hash = name.endswith("sha256") and all(re.fullmatch(r"[0-9a-f]{64}", v or "") for v in values)
+        yield from look.text(f"column {name}", name)
+        for value in () if is_hash else values:
+            if value and not shapes.is_cell(name, value):
+                yield from look.text(f"column {name}", value)
+    for hit in look.searcher.in_bytes(data):
+        yield look.leak(f"byte {hit.offset}", hit)

@@ -1,0 +1,61 @@
+"""Which elements of a header identify whom: ``identifiers.yaml``, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from pydicom.datadict import tag_for_keyword
+
+from .text import read_yaml
+
+WHOM = ("subject", "staff", "place")
+FORMS = ("name", "id", "date", "text", "uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of identifier: whom it tells of, and how it may be written (see ``identifiers.yaml``)."""
+
+    name: str
+    whom: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRules:
+    """The whole of ``identifiers.yaml``. ``tags`` gives the kind of every listed element, ``common`` is lower-case."""
+
+    version: int
+    kinds: Mapping[str, Kind]
+    tags: Mapping[int, str]
+    other_names: str
+    common: frozenset[str]
+
+
+@cache
+def identifier_rules() -> IdentifierRules:
+    """``identifiers.yaml``. Raises ``ValueError`` naming an entry that is wrong."""
+    spec = read_yaml("identifiers.yaml")
+    kinds: dict[str, Kind] = {}
+    tags: dict[int, str] = {}
+    for name, entry in spec["kinds"].items():
+        if entry["whom"] not in WHOM or entry["form"] not in FORMS:
+            raise ValueError(f"identifiers.yaml: {name}: unknown whom or form")
+        kinds[name] = Kind(name, entry["whom"], entry["form"])
+        for keyword in entry["keywords"]:
+            tag = tag_for_keyword(keyword)
+            if tag is None or tag in tags:
+                raise ValueError(f"identifiers.yaml: {name}: {keyword} is no DICOM keyword, or stands twice")
+            tags[tag] = name
+    if spec["other_names"] not in kinds:
+        raise ValueError(f"identifiers.yaml: other_names: there is no kind {spec['other_names']}")
+    return IdentifierRules(
+        version=spec["version"],
+        kinds=MappingProxyType(kinds),
+        tags=MappingProxyType(tags),
+        other_names=spec["other_names"],
+        common=frozenset(spec["common"]),
+    )
