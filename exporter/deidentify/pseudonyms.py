@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
-import os
-import secrets
 from dataclasses import dataclass
-from pathlib import Path
-
-from ..errors import UsageError
-
-KEY_FILE = "secret.key"
-KEY_BYTES = 32
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +13,7 @@ class Pseudonyms:
     """HMAC-SHA256 under the trial's secret key over (kind, namespace, value).
 
     The kind keeps one value of two kinds apart; the namespace (issuer, site or institution) keeps two centres' "001"
-    two people.
+    two people. :mod:`.key` finds the key.
     """
 
     key: bytes
@@ -31,20 +23,32 @@ class Pseudonyms:
 
     def digest(self, kind: str, namespace: str, value: str) -> bytes:
         """The 32 bytes behind every label; the parts are length-prefixed, so that no two splits are alike."""
-        message = b"".join(len(p).to_bytes(4, "big") + p for p in (s.encode() for s in (kind, namespace, value)))
-        return hmac.new(self.key, message, hashlib.sha256).digest()
+        parts = (s.encode("utf-8", "surrogatepass") for s in (kind, namespace, value))
+        message = b"".join(len(p).to_bytes(4, "big") + p for p in parts)
+        return hmac.digest(self.key, message, "sha256")
 
     def label(self, kind: str, namespace: str, value: str, length: int = 10) -> str:
-        """A BIDS label of ``length`` base32 characters (5 bits each).
+        """A BIDS label of ``length`` base32 characters (5 bits each, 51 at most); a longer one begins with a shorter.
 
         >>> Pseudonyms(bytes(32)).label("subject", "", "001")
-        'LF2WLXSGS5'
+        'MZ7JHNALWW'
         """
         return base64.b32encode(self.digest(kind, namespace, value)).decode()[:length]
 
-    def uid(self, kind: str, value: str) -> str:
-        """A UID under ``2.25.`` from 128 bits with a UUID's version and variant set (PS3.5 B.2)."""
-        raw = bytearray(self.digest(f"uid:{kind}", "", value)[:16])
+    def uid(self, value: str) -> str:
+        """The pseudonym of a UID: ``2.25.`` and 128 bits with a UUID's version and variant set (PS3.5 B.2).
+
+        There is one kind for all UIDs, so that whatever refers to an object still does, whichever attribute it does it
+        in. UIDs of the standard (SOP classes, transfer syntaxes, well-known frames of reference: PS3.6 Annex A) stay,
+        as they say what an object is and not whose. Padding is no part of a UID; no UID stays none.
+
+        >>> Pseudonyms(bytes(32)).uid("1.2.840.10008.5.1.4.1.1.4")
+        '1.2.840.10008.5.1.4.1.1.4'
+        """
+        bare = value.strip(" \0")
+        if not bare or bare in _well_known():
+            return bare
+        raw = bytearray(self.digest("uid", "", bare)[:16])
         raw[6] = raw[6] & 0x0F | 0x40
         raw[8] = raw[8] & 0x3F | 0x80
         return f"2.25.{int.from_bytes(raw, 'big')}"
@@ -55,26 +59,10 @@ class Pseudonyms:
         return self.digest("key", "", "").hex()[:16]
 
 
-def load_or_make_key(work: Path) -> Pseudonyms:
-    """The key of the work folder, made on first use with mode 0600.
+@cache
+def _well_known() -> frozenset[str]:
+    """Every UID that the standard registers."""
+    # half of pydicom, which nothing else here needs
+    from pydicom.uid import UID_dictionary  # pyright: ignore[reportPrivateImportUsage]
 
-    Raises ``UsageError`` where the file is there and is not a key.
-    """
-    path = work / KEY_FILE
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except OSError as error:
-        raise UsageError(f"{path}: the key cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise UsageError(
-            f"{path}: this is not a key of trialbids; put the right one back, it cannot be made again"
-        ) from error
-    if len(key) != KEY_BYTES:
-        raise UsageError(f"{path}: the key has {len(key)} bytes instead of {KEY_BYTES}; put the right one back")
-    return Pseudonyms(key)
+    return frozenset(UID_dictionary)

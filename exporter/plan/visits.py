@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, combinations, count
-from pathlib import Path
+from itertools import pairwise
 
 from ..deidentify.pseudonyms import Pseudonyms
-from ..errors import UsageError
 from ..inventory.instance import Instance
-from ..tables import read_table
-from ..trial import Lookup, Trial
+from ..inventory.moment import seconds_of_day
+from ..trial import Trial
+from .aliases import find_aliases
+from .doubt import Doubt, find_doubt
+from .labels import NO_ID, SiteLabels, SubjectLabels, session_labels
 from .ledger import Ledger
+from .lookups import bare, finder
+from .namespaces import Namespaces
+from .notice import Notice
 
-VISIT_WORD = re.compile(
-    r"(?i:(v|visit|ses|session|t|tp|timepoint|baseline|base|bl|screening|screen|scr|followup|fu|pre|post|early|late|end|eot|"
-    r"cycle|c|day|d|week|wk|w|month|mo|m|year|yr|y|preop|postop|pretreatment|posttreatment|treatment|response|surgery)?"
-    r"\d{0,3}[a-d]?)"
-)
-"""What names a visit and nobody: other words of a tag or path leave as a keyed label."""
+__all__ = ["Notice", "Visit", "Visits", "find_visits"]
+
+FAR_APART_S = 4 * 3600.0
+"""Studies of one day that begin further apart than this may be two visits: before and after an intervention, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,11 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """Something about a subject that a person should know: a check's code, a severity and a sentence."""
-
-    check: str
-    severity: str
-    subject: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class Visits:
     """Who every instance belongs to, by the instance's study and subject.
 
-    ``conflicts`` maps a subject label to why its images are set aside.
+    ``conflicts`` maps a subject label to why its images are set aside, ``patient_ids`` the labels of a subject and a
+    session to every PatientID that their images came under.
     """
 
     by_study: Mapping[tuple[str, str], Visit]
@@ -64,6 +56,7 @@ class Visits:
     conflicts: Mapping[str, str]
     subject_of: Callable[[Instance], str]
     session_of: Callable[[Instance], str]
+    patient_ids: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def of(self, instance: Instance) -> Visit:
         """The visit of one instance."""
@@ -78,225 +71,121 @@ class Visits:
 def find_visits(instances: Iterable[Instance], trial: Trial, pseudonyms: Pseudonyms, ledger: Ledger) -> Visits:
     """Subject, session and site of every instance.
 
-    Session labels once given stand in the ledger and never change; it gains those given here. Raises ``UsageError``
-    where two subjects would get one label or a table lacks a column.
+    Labels once given stand in the ledger and never change; it gains those given here. Raises ``UsageError`` where two
+    subjects would get one label, or a table cannot be used.
     """
-    rows = list(instances)
-    subject_value = _finder(trial.subject, trial, "subject", "PatientID")
-    session_value = _finder(trial.session, trial, "session", "")
-    site_value = _finder(trial.site, trial, "site", "")
+    return _Finding(list(instances), trial, pseudonyms, ledger).run()
 
-    namespaces = _Namespaces(rows, subject_value, site_value)
 
-    def subject_key(i: Instance) -> str:
-        value = subject_value(i)
-        return f"{namespaces.of(value, i)}\0{value}" if value else f"study\0{i.StudyInstanceUID}"
+class _Finding:
+    """One look at all instances: who each is of, then the label of everyone."""
 
-    def session_key(i: Instance) -> str:
-        return session_value(i) or i.StudyDate or i.StudyInstanceUID
+    def __init__(self, rows: list[Instance], trial: Trial, pseudonyms: Pseudonyms, ledger: Ledger) -> None:
+        self.rows, self.trial, self.pseudonyms, self.ledger = rows, trial, pseudonyms, ledger
+        self.subject_value = finder(trial.subject, trial, "subject", "PatientID")
+        self.session_value = finder(trial.session, trial, "session", "")
+        site_value = finder(trial.site, trial, "site", "")
+        self.namespaces = Namespaces(rows, self.subject_value, site_value)
+        self.subjects = SubjectLabels(ledger, pseudonyms)
+        self.aliases = find_aliases(trial.aliases, self.namespaces, self.subjects.identities)
+        self.sites = SiteLabels(trial, site_value, pseudonyms, ledger)
+        self.notices: list[Notice] = [*self._shared_ids(), *self.aliases.notices]
+        self.conflicts: dict[str, str] = {}
+        self.by_study: dict[tuple[str, str], Visit] = {}
+        self.patient_ids: dict[tuple[str, str], tuple[str, ...]] = {}
 
-    groups: dict[str, dict[str, list[Instance]]] = defaultdict(lambda: defaultdict(list))
-    for i in rows:
-        groups[subject_key(i)][session_key(i)].append(i)
+    def run(self) -> Visits:
+        groups: dict[str, dict[str, list[Instance]]] = defaultdict(lambda: defaultdict(list))
+        for i in self.rows:
+            groups[self.subject_key(i)][self.session_key(i)].append(i)
+        for key in sorted(groups):
+            self._add(key, groups[key])
+        self.notices.extend(self.sites.notices)
+        return Visits(
+            self.by_study,
+            tuple(self.notices),
+            self.conflicts,
+            self.subject_key,
+            self.session_key,
+            self.patient_ids,
+        )
 
-    notices = list(namespaces.notices)
-    conflicts: dict[str, str] = {}
-    by_study: dict[tuple[str, str], Visit] = {}
-    labels: dict[str, str] = {}
-    sites = _Sites(trial, site_value, pseudonyms)
-    for s_key in sorted(groups):
-        sessions = groups[s_key]
+    def subject_key(self, i: Instance) -> str:
+        """Namespace and id of the person, or the study where the header names nobody."""
+        value = self.subject_value(i)
+        if not value:
+            return f"{NO_ID}\0{i.StudyInstanceUID}"
+        return "\0".join(self.aliases.person((self.namespaces.of(value, i), value)))
+
+    def session_key(self, i: Instance) -> str:
+        """The trial's own word for the visit, or the day of the study."""
+        return self.session_value(i) or i.StudyDate or i.StudyInstanceUID
+
+    def _shared_ids(self) -> list[Notice]:
+        """How many ids are used at several places, and are therefore taken as several people."""
+        n = self.namespaces.n_shared
+        if not n:
+            return []
+        sentence = f"{n} subject ids are used at several institutions and taken as different people;"
+        return [Notice("C04", "warning", "", f"{sentence} where they are one, say so in a table of aliases")]
+
+    def _add(self, key: str, sessions: Mapping[str, list[Instance]]) -> None:
+        """One subject with all its sessions."""
         everyone = [i for members in sessions.values() for i in members]
-        subject = _subject_label(trial, s_key, pseudonyms)
-        if labels.setdefault(subject.casefold(), s_key) != s_key:
-            raise UsageError(
-                f"two subjects would get the label sub-{subject}; give them labels of their own in subject.table"
-            )
-        if s_key.startswith("study\0"):
-            notices.append(
-                Notice("C09", "warning", subject, "no subject id in the header: the study is taken as the subject")
-            )
-        doubt = _doubt(everyone)
-        if doubt is not None:
-            notices.append(Notice("C04", "error" if doubt.two_people else "warning", subject, doubt.message))
-            if doubt.two_people:
-                conflicts[subject] = doubt.message
-        site = sites.label(everyone)
+        of_table = self.trial.subject.table is not None and not key.startswith(f"{NO_ID}\0")
+        subject = self.subjects.of_table(key, self.trial.subject) if of_table else self.subjects.keyed(key)
+        if key.startswith(f"{NO_ID}\0"):
+            message = "no subject id in the header: the study is taken as the subject"
+            self.notices.append(Notice("C09", "warning", subject, message))
+        self._doubt(subject, everyone)
+        site = self.sites.label(everyone)
         order = sorted(
             sessions, key=lambda k: (min((i.StudyDate or "99999999") for i in sessions[k]), _time(sessions[k]), k)
         )
-        names = _session_labels(order, s_key, ledger, rule=trial.session, pseudonyms=pseudonyms)
+        names = session_labels(order, key, self.ledger, rule=self.trial.session, pseudonyms=self.pseudonyms)
         first = min((i.StudyDate for i in everyone if i.StudyDate), default="")
-        for key in order:
-            date = min((i.StudyDate for i in sessions[key] if i.StudyDate), default="")
-            by_study[s_key, key] = Visit(subject, names[key], site, s_key, key, date, _days(first, date))
-    notices.extend(sites.notices)
-    return Visits(by_study, tuple(notices), conflicts, subject_key, session_key)
+        for session in order:
+            members = sessions[session]
+            date = min((i.StudyDate for i in members if i.StudyDate), default="")
+            self.by_study[key, session] = Visit(subject, names[session], site, key, session, date, _days(first, date))
+            ids = {bare(text) for text in {i.PatientID for i in members}}
+            self.patient_ids[subject, names[session]] = tuple(sorted(ids - {""}))
+            self._far_apart(subject, [i for i in members if not self.session_value(i)])
+
+    def _doubt(self, subject: str, everyone: Sequence[Instance]) -> None:
+        """Whether all images are of one person. What the trial says in its aliases goes before what names differ in."""
+        doubt = find_doubt(everyone)
+        if doubt is None:
+            return
+        own: dict[tuple[str, str], list[Instance]] = defaultdict(list)
+        for i in everyone:
+            own[self.namespaces.of(self.subject_value(i), i), self.subject_value(i)].append(i)
+        worst = doubt if len(own) == 1 else next(filter(None, map(_two_people, own.values())), None)
+        if worst is not None and worst.two_people:
+            self.conflicts[subject] = worst.message
+            self.notices.append(Notice("C04", "error", subject, worst.message))
+        else:
+            self.notices.append(Notice("C04", "warning", subject, doubt.message))
+
+    def _far_apart(self, subject: str, members: Sequence[Instance]) -> None:
+        """Studies of one day that only the day makes one session, though hours lie between them."""
+        starts: dict[str, list[str]] = defaultdict(list)
+        for study, time in {(i.StudyInstanceUID, i.StudyTime) for i in members if i.StudyTime}:
+            starts[study].append(time)
+        times = sorted(t for t in (seconds_of_day(min(times)) for times in starts.values()) if t is not None)
+        gap = max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+        if gap > FAR_APART_S:
+            message = (
+                f"{len(times)} studies of one day, with {gap / 3600:.0f} hours between two of them, became one "
+                "session; where they are two visits, name the visits in session of trial.yaml"
+            )
+            self.notices.append(Notice("C06", "warning", subject, message))
 
 
-def _finder(rule: Lookup, trial: Trial, group: str, default: str) -> Callable[[Instance], str]:
-    """How to read one value of an instance, as the rule says."""
-    if rule.path is not None:
-        pattern = re.compile(rule.path)
-        roots = [str(s.absolute()) for s in trial.sources]
-
-        def by_path(i: Instance) -> str:
-            found = pattern.search(_below(i, roots))
-            return (found.group(group) or "") if found else ""
-
-        return by_path
-    if rule.table is not None and rule.by is not None and rule.column is not None:
-        table = _lookup_table(rule.table, rule.by, rule.column)
-        if group == "session" and not all(re.fullmatch(r"[0-9A-Za-z]{1,16}", word) for word in table.values()):
-            sentence = "a session label holds letters and digits only, 16 at most"
-            raise UsageError(f"{rule.table}: column {rule.column}: {sentence}")
-        keyword = rule.by
-        return lambda i: table.get(_cell(i, keyword), "")
-    keyword = rule.tag or default
-    return (lambda i: _cell(i, keyword)) if keyword else (lambda i: "")
-
-
-def _cell(instance: Instance, keyword: str) -> str:
-    value = getattr(instance, keyword)
-    return " ".join(str(value if value is not None else "").split())
-
-
-def _below(instance: Instance, roots: list[str]) -> str:
-    """The path of an object below its source, with the member's inside an archive after it."""
-    full = instance.path
-    root = max((r for r in roots if full == r or full.startswith(r.rstrip("/") + "/")), key=len, default="")
-    return "/".join(part for part in (full[len(root) :].lstrip("/"), instance.member) if part)
-
-
-def _lookup_table(path: Path, by: str, column: str) -> dict[str, str]:
-    rows = read_table(path)
-    for name in (by, column):
-        if rows and name not in rows[0]:
-            raise UsageError(f"{path}: has no column {name}; its columns are {', '.join(rows[0])}")
-    table: dict[str, str] = {}
-    for number, row in enumerate(rows, start=2):
-        key = " ".join(row[by].split())
-        if table.setdefault(key, row[column]) != row[column]:
-            raise UsageError(f"{path}: line {number}: {by} stands twice with different values of {column}")
-    return table
-
-
-class _Namespaces:
-    """What keeps two centres' "001" apart: the issuer of the id, the trial's site, or the institution.
-
-    A study has one namespace, also where a series of it does not name the institution; a study that names none has
-    that of the other studies under its id, if they agree.
-    """
-
-    def __init__(
-        self, rows: Iterable[Instance], value: Callable[[Instance], str], site: Callable[[Instance], str]
-    ) -> None:
-        named: dict[str, dict[str, set[tuple[int, str]]]] = defaultdict(lambda: defaultdict(set))
-        for i in rows:
-            words = (i.IssuerOfPatientID, site(i), re.sub(r"\W+", "", i.InstitutionName).casefold())
-            named[value(i)][i.StudyInstanceUID] |= {(rank, word) for rank, word in enumerate(words) if word}
-        self._of = {
-            (v, study): min(words)[1] for v, studies in named.items() for study, words in studies.items() if words
-        }
-        by_value: dict[str, set[str]] = defaultdict(set)
-        for (v, _), word in self._of.items():
-            by_value[v].add(word)
-        self._only = {v: min(words) for v, words in by_value.items() if len(words) == 1}
-        self._shared = sum(len(words) > 1 for v, words in by_value.items() if v)
-
-    def of(self, value: str, instance: Instance) -> str:
-        """The namespace of a subject's id in one study."""
-        return self._of.get((value, instance.StudyInstanceUID)) or self._only.get(value, "")
-
-    @property
-    def notices(self) -> list[Notice]:
-        """How many ids are used at several places, and are therefore taken as several people."""
-        if not self._shared:
-            return []
-        sentence = f"{self._shared} subject ids are used at several institutions and taken as different people;"
-        return [Notice("C04", "warning", "", f"{sentence} where they are one, give them one label in subject.table")]
-
-
-def _subject_label(trial: Trial, key: str, pseudonyms: Pseudonyms) -> str:
-    namespace, _, value = key.partition("\0")
-    if trial.subject.table is not None and namespace != "study":
-        if not re.fullmatch(r"[0-9A-Za-z]+", value):
-            where = f"{trial.subject.table}: column {trial.subject.column}"
-            raise UsageError(f"{where}: a label holds letters and digits only")
-        return value
-    return pseudonyms.label("subject", namespace, value)
-
-
-def _session_labels(
-    order: list[str], subject_key: str, ledger: Ledger, *, rule: Lookup, pseudonyms: Pseudonyms
-) -> dict[str, str]:
-    """One label a session: the trial's own word, or a number in the order of the dates; labels once given stay."""
-    explicit = any((rule.tag, rule.path, rule.table))
-    labels = {}
-    for key in order:
-        word = re.sub(r"[^0-9A-Za-z]", "", key) if explicit else ""
-        if word and rule.table is None and not VISIT_WORD.fullmatch(word):
-            word = pseudonyms.label("session", "", key, 6)
-        numbers = (f"{n:02d}" for n in count(1))
-        labels[key] = ledger.first_free("session", subject_key, key, chain([word] if word else [], numbers))
-    return labels
-
-
-class _Sites:
-    """Site labels, and the warnings about how they were found."""
-
-    def __init__(self, trial: Trial, value: Callable[[Instance], str], pseudonyms: Pseudonyms) -> None:
-        self._trial, self._value, self._pseudonyms = trial, value, pseudonyms
-        self._guessed = False
-
-    def label(self, instances: list[Instance]) -> str:
-        rule = self._trial.site
-        if rule.value is not None:
-            return rule.value
-        words = sorted({self._value(i) for i in instances} - {""})
-        if words and rule.table is not None:
-            if not re.fullmatch(r"[0-9A-Za-z]+", words[0]):
-                raise UsageError(f"{rule.table}: column {rule.column}: a site label holds letters and digits only")
-            return words[0]
-        if not words:
-            self._guessed = True
-            first = min(instances, key=lambda i: (i.InstitutionName == "", i.StudyDate, i.key))
-            words = [
-                first.InstitutionName
-                or "\0".join((first.StationName, first.DeviceSerialNumber, first.ManufacturerModelName))
-            ]
-        return "S" + self._pseudonyms.label("site", "", re.sub(r"\s+", " ", words[0]).casefold(), 5)
-
-    @property
-    def notices(self) -> list[Notice]:
-        if not self._guessed:
-            return []
-        sentence = "no site was found: it is a keyed label of the institution, or of the device where none is named"
-        return [Notice("C04", "warning", "", sentence)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """What speaks against all images of a subject id being of one person; ``two_people`` where it is too much."""
-
-    message: str
-    two_people: bool
-
-
-def _doubt(instances: list[Instance]) -> _Doubt | None:
-    """One name with two birth dates is a slip to be mended; two names that only an id has in common are two people."""
-    births = {i.PatientBirthDate for i in instances} - {""}
-    sexes = {i.PatientSex for i in instances} & {"F", "M"}
-    names = {frozenset(re.findall(r"\w+", i.PatientName.casefold())) for i in instances} - {frozenset()}
-    other_names = any(not (one <= other or other <= one) for one, other in combinations(names, 2))
-    strangers = any(not one & other for one, other in combinations(names, 2))
-    told_apart = [f"{len(v)} {word}" for v, word in ((births, "birth dates"), (sexes, "sexes")) if len(v) > 1]
-    two_people = (other_names or not names) if told_apart else (strangers and not births)
-    if other_names:
-        told_apart.insert(0, f"{len(names)} names")
-    if not told_apart:
-        return None
-    return _Doubt(f"one subject id with {', '.join(told_apart)}: two people may share it", two_people)
+def _two_people(instances: Sequence[Instance]) -> Doubt | None:
+    """The doubt that the images under one id are of one person, where it is too much."""
+    doubt = find_doubt(instances)
+    return doubt if doubt is not None and doubt.two_people else None
 
 
 def _time(instances: list[Instance]) -> str:
