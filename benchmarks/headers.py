@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pydicom
 
+from trialbids.exporter.inventory.batch import read_batch
 from trialbids.exporter.inventory.decode import decode
 from trialbids.exporter.inventory.find import Found, find_files
-from trialbids.exporter.inventory.reading import Readings, read_batch, read_file
+from trialbids.exporter.inventory.reading import Readings, read_file
 from trialbids.exporter.inventory.tags import FIELDS
 
 RUNS = 3

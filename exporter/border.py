@@ -14,6 +14,7 @@ from .errors import TrialbidsError
 
 EXIT_SESSIONS_FAILED = 3
 EXIT_INVALID = 4
+EXIT_LEAK = 5
 EXIT_INTERRUPTED = 130
 
 PLACE_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP})

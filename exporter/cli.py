@@ -11,7 +11,8 @@ import typer
 
 from . import border
 from .arguments import Debug, EngineName, Json, Places, Work, Workers, edited_plan, engine_of, rule_file_of, trial_of
-from .border import EXIT_INVALID, EXIT_SESSIONS_FAILED
+from .border import EXIT_INVALID, EXIT_LEAK, EXIT_SESSIONS_FAILED
+from .cli_deid import deid, link
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(deid)
+app.command()(link)
 
 
 def _show_version(wanted: bool) -> None:
@@ -194,6 +197,8 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
         review=(made, None),
         as_json=json,
     )
+    if exported.run.leaks:
+        return EXIT_LEAK
     if exported.failures:
         return EXIT_SESSIONS_FAILED
     return EXIT_INVALID if validation.errors else 0

@@ -51,6 +51,17 @@ protocol: none
 
 # Masks: a table with the columns file, series_uid, label, reader, method.
 # annotations: {{table: annotations.csv}}
+
+# De-identification is always on. Each of these lets one more thing leave, or one fewer (docs/deidentification.md):
+# keep_dates: true             # dates as they are; otherwise moved by a secret number of days for each subject
+# keep_times: true             # times of day as they are; otherwise counted from the session's first image
+# device: true                 # serial number and station name
+# weight: true                 # in whole kilograms
+# faces: allow                 # images with a head in view; otherwise they stay back
+# deface: [pydeface, "{{input}}", --outfile, "{{output}}", --force]
+# sourcedata: dicom            # de-identified DICOM beside the NIfTI
+# suppress: [age]              # columns left out of the participants: site, sex, age
+# generalise_age: 5            # ages in bands of 5 or 10 years
 """
 
 

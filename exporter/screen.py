@@ -138,8 +138,12 @@ def show_summary(
         tree = f"{run.tree.files:,} in {run.tree.folders:,} folders after ({run.tree.bytes / 1e6:,.1f} MB)"
         done = f"{run.sessions_written} written, {run.sessions_withdrawn} withdrawn, {run.sessions_failed} failed"
         OUT.print(f"files: {tree}, {s.images} images\nsessions: {done}")
+        if not run.leaks:
+            OUT.print(f"verified: {run.files_verified:,} files, no known identifier and nothing unlisted found")
         if run.access_denied:
             ERR.print("parts of the source could not be opened: sessions already in the tree were left as they were")
+        for line in _proof(run, trial.work):
+            ERR.print(line, soft_wrap=True)
     for failure in failures:
         where = trial.work / "errors.log"
         ERR.print(f"sub-{failure.subject} ses-{failure.session}: {failure.message}; the details are in {where}")
@@ -152,6 +156,15 @@ def show_summary(
             ERR.print(line, soft_wrap=True)
         for line in outcome.lines(*review, trial):
             OUT.print(line, soft_wrap=True)
+
+
+def _proof(run: Run, work: Path) -> Iterator[str]:
+    """What the inspection of the tree came to, where it found something."""
+    if run.leaks:
+        kinds = ", ".join(f"{kind} {n}" for kind, n in run.leaks.items())
+        yield f"found what may not leave ({kinds}); the places are in {work / 'leaks.tsv'} (private)"
+    if run.sessions_stopped:
+        yield f"{run.sessions_stopped} session(s) were not released because of it"
 
 
 def _not_taken(left: Sequence[NotTaken]) -> Iterator[str]:

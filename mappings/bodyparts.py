@@ -24,7 +24,8 @@ names another organ it loses."""
 class BodyPart:
     """One body part. ``code`` and ``meaning`` are SNOMED CT, empty where no single code fits.
 
-    ``combined`` parts are several in one scan: what speaks for them speaks for none of the parts alone.
+    ``combined`` parts are several in one scan: what speaks for them speaks for none of the parts alone. ``face``: an
+    image of it may show a face.
     """
 
     name: str
@@ -34,6 +35,7 @@ class BodyPart:
     meaning: str = ""
     tags: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    face: bool = False
 
 
 @cache
@@ -53,6 +55,7 @@ def body_part(name: str, spec: Mapping[str, Any]) -> BodyPart:
         meaning=spec.get("meaning", ""),
         tags=tuple(spec.get("tags", ())),
         words=tuple(str(word) for words in spec.get("words", {}).values() for word in words),
+        face=spec.get("face", False),
     )
 
 

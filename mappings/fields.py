@@ -16,6 +16,9 @@ from .text import read_yaml
 LARGEST_NUMBER = 99_999
 """No field of the list needs more, and a date or a telephone number is larger."""
 
+SIGNIFICANT_DIGITS = 6
+"""No setting of a scan is known better, and a telephone number after the decimal point is longer."""
+
 ACTIONS = (
     "hash",
     "label",
@@ -93,6 +96,15 @@ def allow_list() -> AllowList:
         own=frozenset(spec["own"]),
         device=tuple(_field(entry) for entry in spec["device"]),
     )
+
+
+def rounded(value: float) -> float:
+    """A number with as many digits as may leave.
+
+    >>> rounded(1.1739821545), rounded(0.00246), rounded(250000.0)
+    (1.17398, 0.00246, 250000.0)
+    """
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
 def legal_number(key: str, value: float) -> bool:

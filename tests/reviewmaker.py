@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stackmaker import axial, write_series
 
-from trialbids.exporter.deidentify.pseudonyms import load_or_make_key
+from trialbids.exporter.deidentify.key import load_or_make_key
 from trialbids.exporter.engine import Serial
 from trialbids.exporter.pipeline import EditedPlan, Plan, plan_trial, scan_trial
 from trialbids.exporter.places import make_private

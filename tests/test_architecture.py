@@ -18,7 +18,7 @@ STAGES = (
 )  # fmt: skip
 # Each knows only those before it. Between the stages stand: the way up to the plan, and the private work folder; after
 # them what a person meets.
-FRONT = ("initialise", "outcome", "screen", "demo", "arguments", "border", "cli")
+FRONT = ("initialise", "outcome", "screen", "demo", "arguments", "border", "cli_deid", "cli")
 ORDER = (*STAGES[:5], "review", "pipeline", *STAGES[5:7], "places", *STAGES[7:], *FRONT)
 SHARED = {"engine", "errors", "progress", "tables", "trial"}
 AHEAD = {

@@ -12,7 +12,7 @@ from seriesmaker import series, stacks_of
 
 from trialbids.exporter.deidentify.pseudonyms import Pseudonyms
 from trialbids.exporter.deidentify.sidecar import Sidecar, make_sidecar
-from trialbids.exporter.deidentify.times import as_offset, moment, seconds_of_day
+from trialbids.exporter.deidentify.times import Clock, as_offset, moment, seconds_of_day
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.mappings.fields import allow_list
 from trialbids.mappings.record import Record
@@ -33,7 +33,7 @@ def sidecar(converted: dict[str, Any] | None = None, record: Record | None = Non
         record or Record(sequence="T2w"),
         converted or {},
         acquisition="a01",
-        start=None,
+        clock=Clock(None),
         pseudonyms=KEY,
         extra={},
     )
@@ -150,7 +150,7 @@ def test_a_key_that_is_not_listed_cannot_be_added() -> None:
     stack = stacks_of(series(1, 3)).stacks[0]
     with pytest.raises(ValueError, match="PatientName"):
         make_sidecar(
-            stack, Record(), {}, acquisition="a01", start=None, pseudonyms=KEY, extra={"PatientName": "x"}
+            stack, Record(), {}, acquisition="a01", clock=Clock(None), pseudonyms=KEY, extra={"PatientName": "x"}
         )  # fmt: skip
 
 

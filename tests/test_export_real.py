@@ -45,7 +45,7 @@ def agrees(expected: str, cell: str) -> bool:
 
 @pytest.mark.parametrize("folder", [*FOLDERS, "."])
 def test_every_folder_exports_to_a_valid_tree_with_nothing_lost(real_data: Path, tmp_path: Path, folder: str) -> None:
-    trial = trial_for(real_data / "dicom" / folder, tmp_path / "bids")
+    trial = trial_for(real_data / "dicom" / folder, tmp_path / "bids").model_copy(update={"faces": "allow"})
     with Processes() if folder == "." else Serial() as engine:
         assert run_export(trial, engine, json=True) == 0
     plan = rows(trial.work / "plan.tsv")
@@ -75,7 +75,7 @@ def volumes(voxels: np.ndarray) -> list[bytes]:
 
 def test_voxels_and_affines_are_those_of_bare_dcm2niix(real_data: Path, tmp_path: Path) -> None:
     """Every exported image against the bare converter on the same files; the gantry tilt it resamples is pydicom's."""
-    trial = trial_for(real_data / "dicom", tmp_path / "bids")
+    trial = trial_for(real_data / "dicom", tmp_path / "bids").model_copy(update={"faces": "allow"})
     with Processes() as engine:
         assert run_export(trial, engine, json=True) == 0
     table, _ = read(Instance, trial.work / "inventory" / "instances.parquet")

@@ -217,7 +217,7 @@ def test_no_identifier_of_the_trial_leaves(exported: Exported) -> None:
                 assert not re.search(word, data), f"{identifier} in {where}"
 
 
-def test_nothing_dates_an_image_and_headers_hold_no_text(exported: Exported) -> None:
+def test_dates_are_moved_sessions_start_at_zero_and_headers_hold_no_text(exported: Exported) -> None:
     for path in images(exported.trial.output):
         data = path.read_bytes()
         assert data[4:8] == bytes(4) and not data[3] & 0x08, "the gzip header has no time and no name"
@@ -225,8 +225,13 @@ def test_nothing_dates_an_image_and_headers_hold_no_text(exported: Exported) -> 
         for name in ("descrip", "aux_file", "db_name", "intent_name"):
             assert header[name].item() == b""
     for table in exported.trial.output.rglob("*.tsv"):
-        for row in rows(table):
-            assert row.get("acq_time", "n/a") == "n/a"
+        moments = [row["acq_time"] for row in rows(table) if row.get("acq_time", "n/a") != "n/a"]
+        assert all(moment < "1926" for moment in moments)
+        if table.name.endswith("_sessions.tsv"):
+            days = [int(row["days"]) for row in rows(table)]
+            assert [moment[11:] for moment in moments] == ["00:00:00.000000"] * len(days)
+            dates = [date.fromisoformat(moment[:10]) for moment in moments]
+            assert [(day - dates[0]).days for day in dates] == days
 
 
 def test_a_second_run_touches_nothing(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,6 +286,8 @@ def test_a_changed_source_redoes_only_its_session(own: Trial) -> None:
         "CHANGES",
         "curation/manifest.parquet",
         "curation/summary.json",
+        "curation/certificate.json",
+        "curation/certificate.html",
     }
     assert target["bids_path"] in changed and not outside
 

@@ -57,7 +57,7 @@ def package_files() -> set[str]:
         f"trialbids/{path.relative_to(ROOT).as_posix()}"
         for room in ROOMS
         for path in (ROOT / room).rglob("*")
-        if path.suffix in (".py", ".yaml") or path.name == "py.typed"
+        if path.suffix in (".py", ".yaml", ".tsv") or path.name == "py.typed"
     }
 
 

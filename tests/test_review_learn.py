@@ -9,7 +9,7 @@ import yaml
 from reviewmaker import of, plan, rows, small_trial, write_edited
 from stackmaker import axial, write_series
 
-from trialbids.exporter.deidentify.pseudonyms import load_or_make_key
+from trialbids.exporter.deidentify.key import load_or_make_key
 from trialbids.exporter.pipeline import learn_from
 from trialbids.exporter.review.learn import Learned
 from trialbids.exporter.trial import Trial, load_trial

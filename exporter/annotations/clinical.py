@@ -16,6 +16,12 @@ from ..trial import Clinical
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "."})
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 THOUSANDS_OR_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+LARGEST = 999_999
+"""No measurement of a trial needs more, and a date or a telephone number is larger; give large ones in thousands."""
+
+MOST_DIGITS = 8
+"""Significant digits that leave: nothing is measured better, and a telephone number has more."""
+
 OLDEST = 89
 """Years: nobody leaves as older than this (45 CFR 164.514(b)(2)(i)(C))."""
 
@@ -37,14 +43,18 @@ class ClinicalRows:
     refused: tuple[str, ...]
 
 
+NO_ALIASES: Mapping[tuple[str, str], Sequence[str]] = {}
 NOTHING = ClinicalRows((), {}, {}, (), ())
 
 
-def join_clinical(config: Clinical | None, visits: Sequence[Visit]) -> ClinicalRows:
+def join_clinical(
+    config: Clinical | None, visits: Sequence[Visit], aliases: Mapping[tuple[str, str], Sequence[str]] = NO_ALIASES
+) -> ClinicalRows:
     """Join the clinical table to the visits.
 
     A subject is matched by its id in the trial, a visit by its session label or, where it is a whole number, by its
-    place in the order of the dates. Columns that have one value in all rows of every subject describe the participant.
+    place in the order of the dates. ``aliases`` holds, by subject and session, every other id that images of the
+    subject came under. Columns that have one value in all rows of every subject describe the participant.
     Raises ``UsageError`` where the table lacks a column or has two rows for one visit.
     """
     if config is None:
@@ -55,8 +65,12 @@ def join_clinical(config: Clinical | None, visits: Sequence[Visit]) -> ClinicalR
         if rows and name not in rows[0]:
             raise UsageError(f"{config.table}: has no column {name}; its columns are {', '.join(rows[0])}")
     by_id: dict[str, list[Visit]] = defaultdict(list)
+    ids: dict[str, set[str]] = defaultdict(set)
     for v in visits:
-        by_id[v.subject_key.partition("\0")[2]].append(v)
+        ids[v.subject] |= {v.subject_key.partition("\0")[2], *aliases.get((v.subject, v.session), ())}
+    for v in visits:
+        for identity in ids[v.subject]:
+            by_id[identity].append(v)
     unmatched: list[str] = []
     refused: list[str] = []
     found: dict[Visit, dict[str, str]] = {}
@@ -114,7 +128,10 @@ def _value(cell: str, kind: str | list[str], name: str, where: str, refused: lis
     if not math.isfinite(number):
         refused.append(f"{where}: not a number")
         return "n/a"
-    return f"{min(number, oldest(name)):.10g}"
+    if abs(number) > LARGEST:
+        refused.append(f"{where}: larger than {LARGEST:,}, as dates and identifiers are")
+        return "n/a"
+    return f"{min(number, oldest(name)):.{MOST_DIGITS}g}"
 
 
 def oldest(column: str) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from trialbids.mappings.fields import AllowList, Field, allow_list
 
 from ..trial import Trial
+from .marks import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ NOT_CLAIMED = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How one trial is de-identified. ``allowed`` is the allow-list with what the trial adds and leaves out."""
+    """How one trial is de-identified. ``allowed`` is the allow-list with what the trial adds and leaves out,
+    ``marks`` what a person said of single values.
+    """
 
     keep_dates: bool = False
     keep_times: bool = False
@@ -50,7 +54,19 @@ class Options:
     weight: bool = False
     keep_faces: bool = False
     deface: tuple[str, ...] = ()
+    suppress: frozenset[str] = frozenset()
+    age_band: int | None = None
+    sourcedata: bool = False
     allowed: AllowList = field(default_factory=allow_list)
+    marks: Marks = field(default_factory=Marks)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names all of it but the marks, which concern single sessions: files made under others are made again."""
+        parts = [self.keep_dates, self.keep_times, self.device, self.weight, self.keep_faces, self.deface]
+        parts += [self.age_band, self.sourcedata]
+        words = [(f.keyword, f.action, sorted(f.words)) for f in self.allowed.fields]
+        return hashlib.sha256(repr([parts, sorted(self.suppress), self.allowed.version, words]).encode()).hexdigest()
 
     def claims(self, *, defaced: bool = False) -> tuple[Code, ...]:
         """The codes that hold for an image; ``defaced`` where the trial's own command removed a face from it."""
@@ -74,7 +90,7 @@ class Options:
         return [*sentences, "Face removed by the trial's own command"] if defaced else sentences
 
 
-def options_of(trial: Trial) -> Options:
+def options_of(trial: Trial, marks: Marks | None = None) -> Options:
     """The options that a trial's configuration asks for."""
     rules = allow_list()
     extra = [
@@ -87,5 +103,9 @@ def options_of(trial: Trial) -> Options:
         weight=trial.weight,
         keep_faces=trial.faces == "allow",
         deface=trial.deface,
+        suppress=frozenset(trial.suppress),
+        age_band=trial.generalise_age,
+        sourcedata=trial.sourcedata == "dicom",
         allowed=rules.changed(add=[*extra, *(rules.device if trial.device else ())], drop=trial.fields.drop),
+        marks=marks or Marks(),
     )

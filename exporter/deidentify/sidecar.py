@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trialbids.mappings.fields import DerivedKey, Field, allow_list, legal_number
+from trialbids.mappings.fields import DerivedKey, Field, legal_number, rounded
 from trialbids.mappings.names import name_rules
 from trialbids.mappings.record import Record
 
 from ..stacks.stack import Stack
+from .marks import Marks, joined
+from .options import Options
 from .pseudonyms import Pseudonyms
-from .times import as_offset, first_moment
-
-LONGEST_SESSION_S = 6 * 3600.0
-"""Further from the session's first image than this, a time is a clock of its own and would tell the time of day."""
+from .times import Clock
 
 INGREDIENTS = {"gadolinium": "GADOLINIUM", "iodine": "IODINE"}
 
@@ -43,27 +42,32 @@ def make_sidecar(
     converted: Mapping[str, Any],
     *,
     acquisition: str,
-    start: float | None,
+    clock: Clock,
     pseudonyms: Pseudonyms,
     extra: Mapping[str, Any],
+    options: Options | None = None,
+    defaced: bool = False,
 ) -> Sidecar:
     """The JSON of one image.
 
-    ``converted`` is the converter's own (private) sidecar, of which only the listed derived keys are taken; ``start``
-    is the session's first moment; ``extra`` holds keys of ours such as ``Units``. Raises ``ValueError`` where ``extra``
-    holds a key that the list does not.
+    ``converted`` is the converter's own (private) sidecar, of which only the listed derived keys are taken; ``clock``
+    is the session's; ``extra`` holds keys of ours such as ``Units``; ``options`` are the trial's, the strictest where
+    none are given. Raises ``ValueError`` where ``extra`` holds a key that the list does not.
     """
-    rules = allow_list()
+    options = options or Options()
+    rules = options.allowed
     content: dict[str, Any] = {}
     dropped: list[Dropped] = []
     for field in rules.fields:
         if not field.bids:
             continue
-        value = _released(stack, field, start, pseudonyms, dropped)
+        value = _released(stack, field, clock, pseudonyms, options.marks, dropped)
         if value is not None:
             content[field.bids] = value
     content.update(_derived(converted, rules.derived, stack, content))
     content.update(_own(record, acquisition, content))
+    content["DeidentificationMethod"] = options.methods(defaced=defaced)
+    content["DeidentificationMethodCodeSequence"] = [code.to_json() for code in options.claims(defaced=defaced)]
     unknown = set(extra) - rules.own
     if unknown:
         raise ValueError(f"not in the allow-list: {', '.join(sorted(unknown))}")
@@ -71,18 +75,18 @@ def make_sidecar(
     return Sidecar(content, tuple(dropped))
 
 
-def _released(stack: Stack, field: Field, start: float | None, pseudonyms: Pseudonyms, dropped: list[Dropped]) -> Any:
+def _released(
+    stack: Stack, field: Field, clock: Clock, pseudonyms: Pseudonyms, marks: Marks, dropped: list[Dropped]
+) -> Any:
     """One field in the form in which it leaves, None where there is nothing to say."""
     if field.action == "offset":
-        moment = first_moment(stack.instances)
-        if moment is None or start is None or not 0 <= moment - start <= LONGEST_SESSION_S:
-            return None
-        return as_offset(moment - start)
+        seconds = clock.seconds(stack.instances)
+        return None if seconds is None else clock.time_of_day(seconds)
     value = _common(stack, field.keyword)
     if value in (None, "", ()):
         return None
     if field.action == "hash":
-        return pseudonyms.uid(field.keyword, str(value))
+        return pseudonyms.uid(str(value))
     if field.action == "number":
         number = _number(value, field.scale)
         if _is_numeric(number) and _are_legal(field.bids, number):
@@ -90,11 +94,14 @@ def _released(stack: Stack, field: Field, start: float | None, pseudonyms: Pseud
         dropped.append(Dropped(field.keyword, str(value)))
         return None
     words = value if isinstance(value, tuple) else (str(value),)
-    passed = [w for w in words if field.passes(w)]
-    dropped.extend(Dropped(field.keyword, w) for w in words if not field.passes(w))
+    passed = [w for w in words if marks.lets(field, w)]
+    dropped.extend(Dropped(field.keyword, w) for w in words if w not in passed)
     if not passed:
         return None
-    return passed if field.keyword == "ImageType" else passed[0] if len(passed) == 1 else "_".join(passed)
+    if (field.keyword, joined(passed)) in marks.rejected:
+        dropped.append(Dropped(field.keyword, joined(passed)))
+        return None
+    return passed if field.keyword == "ImageType" else joined(passed)
 
 
 def _common(stack: Stack, keyword: str) -> Any:
@@ -110,8 +117,14 @@ def _number(value: Any, scale: float) -> Any:
         return [_number(v, scale) for v in value]
     if isinstance(value, int) and scale == 1.0:
         return value
-    number = float(f"{float(value) * scale:.9g}")
-    return number if math.isfinite(number) else None
+    number = float(value) * scale
+    return rounded(number) if math.isfinite(number) else None
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shortened(v) for v in value]
+    return rounded(value) if isinstance(value, float) else value
 
 
 def _derived(
@@ -125,7 +138,7 @@ def _derived(
             if isinstance(value, str) and value in entry.words:
                 out[entry.key] = value
         elif _is_numeric(value) and _are_legal(entry.key, value):
-            out[entry.key] = value
+            out[entry.key] = _shortened(value)
     timing = out.get("SliceTiming")
     if timing is not None and not _plausible_timing(timing, stack.n_slices, content.get("RepetitionTime")):
         del out["SliceTiming"]
@@ -162,9 +175,4 @@ def _own(record: Record, acquisition: str, content: Mapping[str, Any]) -> dict[s
         out["RepetitionTimeExcitation"] = content["RepetitionTime"]
     if record.part == "phase":
         out["Units"] = "arbitrary"
-    out["DeidentificationMethod"] = [
-        "Only allow-listed header fields, as numbers, closed words or listed vendor patterns",
-        "Subject, session and UIDs replaced by a keyed hash",
-        "Dates removed, times relative to the session's first acquisition",
-    ]
     return out

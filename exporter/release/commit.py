@@ -61,7 +61,8 @@ def withdraw(target: Path) -> None:
 
 def clear_leftovers(root: Path) -> None:
     """Remove what a killed run left behind: folders on their way in or out, and half-written tables."""
-    for pattern in (f"{INCOMING}*", f"sub-*/{INCOMING}*", f"derivatives/*/sub-*/{INCOMING}*"):
+    below = ("", "sub-*/", "derivatives/*/sub-*/", "sourcedata/sub-*/")
+    for pattern in (f"{folder}{INCOMING}*" for folder in below):
         for path in root.glob(pattern):
             shutil.rmtree(path)
     for pattern in (".*.tmp", "*/.*.tmp", "derivatives/*/.*.tmp"):

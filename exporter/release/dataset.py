@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from trialbids.mappings.fields import allow_list
 from trialbids.mappings.names import name_rules
@@ -17,9 +17,13 @@ from ..plan.visits import Visit
 from ..tables import json_bytes, tsv_bytes, write_atomic
 from ..trial import Clinical, Trial
 from .image import SCANS_COLUMNS, Image, manifest_bytes
+from .said import NOT_SAID, Said
 
 BIDS_VERSION = "1.11.1"
 ANNOTATIONS = "derivatives/annotations"
+SOURCEDATA = "sourcedata"
+PARTS = ("", ANNOTATIONS, SOURCEDATA)
+"""Where below the root the files of a session lie, each part below ``sub-…/ses-…`` of its own."""
 
 README = """\
 {trial}
@@ -27,9 +31,14 @@ README = """\
 Clinical-trial images, exported from DICOM by trialbids {version}.
 
 Names are harmonised: every image's record in a closed vocabulary stands in the columns of scans.tsv and in the key
-Harmonised of its JSON. Subjects, sessions and UIDs are pseudonyms; dates are removed and times are relative to the
-first acquisition of a session. Quality checks and metrics of each image lie beside it in *_qc.json.
-Faces are not removed. What was set aside, and why, is known to the trial's data manager.
+Harmonised of its JSON. Quality checks and metrics of each image lie beside it in *_qc.json.
+
+Subjects, sessions and UIDs are pseudonyms.
+{dates}
+{times}
+{faces}
+How the data were de-identified, and what was not checked, is in curation/certificate.html. What was set aside, and
+why, is known to the trial's data manager.
 """
 
 
@@ -67,9 +76,27 @@ def write_description(root: Path, trial: Trial, source: str) -> None:
         "SourceDatasets": [{"Version": source}],
     }
     write_if_changed(root / "dataset_description.json", json_bytes(description))
-    write_if_changed(root / "README", README.format(trial=trial.trial, version=version("trialbids")).encode())
+    write_if_changed(root / "README", _readme(trial).encode())
     write_if_changed(root / ".bidsignore", ("\n".join(name_rules().bidsignore) + "\n").encode())
     write_if_changed(root / "code" / "trialbids.json", json_bytes(_public_configuration(trial)))
+
+
+def _readme(trial: Trial) -> str:
+    return README.format(
+        trial=trial.trial,
+        version=version("trialbids"),
+        dates="Dates are those of the source."
+        if trial.keep_dates
+        else "Dates are moved by a secret number of days for each subject.",
+        times="Times of day are those of the source."
+        if trial.keep_times
+        else "Times are counted from the first acquisition of a session, which stands at 00:00:00.",
+        faces="Faces were removed by a command of the trial's own where a head is in view."
+        if trial.deface
+        else "Faces are not removed."
+        if trial.faces == "allow"
+        else "Images with a head in view are left out.",
+    )
 
 
 def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -> None:
@@ -112,32 +139,49 @@ def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalR
     write_if_changed(root / "participants.json", json_bytes(dictionary | _clinical_dictionary(columns, config)))
 
 
+class Session(Protocol):
+    """A released session: its visit, when it began as that leaves, and what the headers say of the participant."""
+
+    @property
+    def visit(self) -> Visit: ...
+    @property
+    def acq_time(self) -> str: ...
+    @property
+    def said(self) -> Said: ...
+
+
 def write_sessions(
-    root: Path, visits: Sequence[Visit], injected: frozenset[Visit], clinical: ClinicalRows, config: Clinical | None
+    root: Path, sessions: Sequence[Session], injected: frozenset[Visit], clinical: ClinicalRows, config: Clinical | None
 ) -> None:
     """``sessions.tsv`` of every subject, and the dictionaries of sessions and scans."""
     columns = [c for c in clinical.columns if any(c in row for row in clinical.sessions.values())]
-    if not visits:
+    if not sessions:
         for name in ("scans.json", "sessions.json"):
             (root / name).unlink(missing_ok=True)
         return
     write_if_changed(root / "scans.json", json_bytes(_scans_dictionary()))
-    by_subject: dict[str, list[Visit]] = {}
-    for visit in visits:
-        by_subject.setdefault(visit.subject, []).append(visit)
+    own = {name: text for name, text in SESSION_COLUMNS.items() if name not in ("weight", *columns)}
+    if any(s.said.weight != NOT_SAID for s in sessions) and "weight" not in columns:
+        own["weight"] = SESSION_COLUMNS["weight"]
+    by_subject: dict[str, list[Session]] = {}
+    for session in sessions:
+        by_subject.setdefault(session.visit.subject, []).append(session)
     for subject, members in by_subject.items():
         rows = []
-        for visit in sorted(members, key=lambda v: v.session):
+        for session in sorted(members, key=lambda s: s.visit.session):
+            visit = session.visit
             values = clinical.sessions.get((subject, visit.session), {})
             row = {
                 "session_id": f"ses-{visit.session}",
+                "acq_time": session.acq_time,
+                "weight": session.said.weight,
                 "days": "n/a" if visit.day is None else str(visit.day),
                 "injection": "yes" if visit in injected else "n/a",
             }
             rows.append(row | {c: values.get(c, "n/a") for c in columns})
-        names = ["session_id", "acq_time", "days", "injection", *columns]
+        names = ["session_id", "acq_time", *own, *columns]
         write_if_changed(root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", tsv_bytes(names, rows, empty="n/a"))
-    write_if_changed(root / "sessions.json", json_bytes(SESSION_COLUMNS | _clinical_dictionary(columns, config)))
+    write_if_changed(root / "sessions.json", json_bytes(own | _clinical_dictionary(columns, config)))
 
 
 def write_curation(root: Path, images: Iterable[Image], summary: Mapping[str, Any]) -> None:
@@ -185,6 +229,7 @@ SESSION_COLUMNS: dict[str, Any] = {
         "Description": "Whether an image of the session was acquired with a contrast agent",
         "Levels": {"yes": "yes"},
     },
+    "weight": {"Description": "Weight as the images' headers say, in whole kilograms", "Units": "kg"},
 }
 
 
@@ -215,5 +260,17 @@ def _public_configuration(trial: Trial) -> dict[str, Any]:
         "protocol": trial.protocol,
         "site rules": len(trial.rules),
         "keep": list(trial.keep),
+        "de-identification": {
+            "keep_dates": trial.keep_dates,
+            "keep_times": trial.keep_times,
+            "device": trial.device,
+            "weight": trial.weight,
+            "faces": "defaced" if trial.deface else trial.faces,
+            "sourcedata": trial.sourcedata,
+            "fields added": sorted(f.keyword for f in trial.fields.add),
+            "fields dropped": sorted(trial.fields.drop),
+            "generalise_age": trial.generalise_age,
+            "suppress": sorted(trial.suppress),
+        },
         "allow-list": allow_list().version,
     }

@@ -6,46 +6,46 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
-
-from trialbids.mappings.fields import allow_list
 
 from ..annotations.clinical import join_clinical
 from ..annotations.table import MaskRow, read_masks
+from ..deidentify.inspect import Leak
+from ..deidentify.marks import MARKS_FILE, in_force, read_marks
+from ..deidentify.options import options_of
 from ..deidentify.pseudonyms import Pseudonyms
-from ..deidentify.times import first_moment
 from ..engine import Engine
 from ..errors import UsageError
 from ..pipeline import Plan
 from ..places import hold
-from ..plan.build import Planned
 from ..plan.row import PlanRow, write_plan
 from ..plan.visits import Visit
 from ..progress import Progress
 from ..trial import Trial
 from . import dataset
 from .commit import clear_leftovers, commit, withdraw
+from .guard import Guard, identifier_test, known_of, remember, terms_of
 from .held import Closed, Held
 from .image import Image
-from .job import Job, Outcome, run_job
-from .people import people, sex_and_age
+from .job import Outcome, run_job
+from .linkage import write_linkage
+from .people import people
 from .private import Failure, Private, write_private
+from .proof import Release, leaks_by_kind, prove
 from .session import (
     UNFINISHED,
     Fragment,
     MaskFault,
     Sessions,
-    StagedMasks,
-    Written,
-    fingerprint,
-    result_of,
-    write_scans,
-    written,
 )
+from .staging import Staging
 from .summary import Run, Summary, measure_tree, summarise
 from .unpack import Unpacked
 from .unplaced import unplaced
+from .verify import State, read_states
+
+IDENTIFIER_FOUND = "identifier-found"
+"""Why a session is in quarantine in whose files something stood that may not leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +75,25 @@ class _Export:
         self.engine, self.progress = engine, progress
         self.sessions = Sessions(trial.work, trial.output)
         self.known = self.sessions.known()
-        self.members: dict[Visit, list[Planned]] = defaultdict(list)
-        for p in plan.planned:
-            self.members[p.visit].append(p)
-        self.kept = {v: [p for p in m if p.row.decision == "keep"] for v, m in self.members.items()}
         self.masks = self._read_masks()
-        self.clinical = join_clinical(trial.clinical, self._all_visits())
+        known = known_of(plan, trial.work)
+        marks = in_force(read_marks(trial.work / MARKS_FILE), options_of(trial).allowed, identifier_test(known))
+        self.options = options_of(trial, marks)
+        self.guard = Guard(known, terms_of(trial, self.options, self._all_visits()))
+        self.states = read_states(trial.work)
+        self.staging = Staging(plan, trial, pseudonyms, self.sessions, self.masks, self.options, self.guard)
+        self.clinical = join_clinical(trial.clinical, self._all_visits(), self._aliases())
         self.failures: list[Failure] = []
         self.held: list[Held] = []
+        self.leaks: dict[Visit, tuple[Leak, ...]] = {}
 
     def run(self) -> Exported:
         self._refuse_another_source()
+        write_linkage(self.trial.work, self.plan.visits, self.pseudonyms)
+        remember(self.trial.work, self.guard.searches.known, self.guard.terms)
         clear_leftovers(self.trial.output)
         self.sessions.clear_staging()
-        wanted = {visit: self._fingerprint(visit) for visit, kept in self.kept.items() if kept}
+        wanted = {visit: self.staging.fingerprint(visit) for visit, kept in self.staging.kept.items() if kept}
         stale = [visit for visit, value in wanted.items() if not self._is_good(visit, value)]
         gone = set(self.known) - {(v.subject, v.session) for v in wanted}
         self.held = self._held_back([*((v.subject, v.session) for v in stale), *gone])
@@ -96,12 +101,13 @@ class _Export:
         stale = [visit for visit in stale if (visit.subject, visit.session) not in held]
         gone = sorted(gone - held)
         before = set(self.known)
-        with Unpacked(self.trial.work, [job for visit in stale for job in self._jobs(visit)]) as unpacked:
+        with Unpacked(self.trial.work, [job for visit in stale for job in self.staging.jobs(visit)]) as unpacked:
             if not held:
                 self._write_description()
             if stale or gone:
                 dataset.hide_tables(self.trial.output)
             fresh = self._make(stale, wanted, unpacked)
+        gone += sorted(set(self.known) & {(v.subject, v.session) for v in self.leaks})
         for key in gone:
             self._withdraw(key)
         counts = {
@@ -117,9 +123,13 @@ class _Export:
         seen = {(v.subject, v.session): v for v in self.plan.visits.all}
         return list(({key: f.visit for key, f in self.known.items()} | seen).values())
 
+    def _aliases(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """The ids that images came under, where the trial says that several may be one person."""
+        return self.plan.visits.patient_ids if self.trial.aliases is not None else {}
+
     def _refuse_another_source(self) -> None:
         """A source that shares no session with the tree is a slip: everything in it would be withdrawn."""
-        current = {(v.subject, v.session) for v in self.members}
+        current = {(v.subject, v.session) for v in self.staging.members}
         if self.known and not current & set(self.known):
             sentence = "holds other sessions, none of which is in this source; give the right source, or a new output"
             raise UsageError(f"{self.trial.output}: {sentence}")
@@ -132,25 +142,11 @@ class _Export:
                 by_series[row.series_uid].append(row)
         return by_series
 
-    def _fingerprint(self, visit: Visit) -> str:
-        kept = self.kept[visit]
-        parts = [
-            str(self._start(visit)),
-            version("trialbids"),
-            version("dcm2niix"),
-            self.pseudonyms.fingerprint,
-            str(allow_list().version),
-        ]
-        for p in kept:
-            for uid in p.harmonised.stack.series_uids:
-                parts.extend(mask.state for mask in self.masks.get(uid, ()))
-        return fingerprint(kept, parts)
-
     def _is_good(self, visit: Visit, value: str) -> bool:
         fragment = self.known.get((visit.subject, visit.session))
         if fragment is None or not self.sessions.is_good(fragment, value):
             return False
-        if fragment.folders != (folders := self._folders(visit)):  # the source was moved
+        if fragment.folders != (folders := self.staging.folders(visit)):  # the source was moved
             self.known[fragment.key] = replace(fragment, folders=folders)
             self.sessions.keep(self.known[fragment.key])
         return True
@@ -161,11 +157,6 @@ class _Export:
         places = {key: closed.concerns(self.known[key]) for key in sorted(keys) if key in self.known}
         return [Held(*key, place) for key, place in places.items() if place]
 
-    def _folders(self, visit: Visit) -> tuple[str, ...]:
-        """The folders of the source that hold a session, or the archives that do."""
-        instances = (i for p in self.members[visit] for i in p.harmonised.stack.instances)
-        return tuple(sorted({i.path.rpartition("/")[0] for i in instances}))
-
     def _write_description(self) -> None:
         series = sorted({i.SeriesInstanceUID for i in self.plan.inventory.instances})
         source = self.pseudonyms.digest("sources", "", "\0".join(series)).hex()[:16]
@@ -173,7 +164,7 @@ class _Export:
 
     def _make(self, visits: Sequence[Visit], wanted: Mapping[Visit, str], unpacked: Unpacked) -> list[Fragment]:
         """Convert all stacks of these sessions; a session goes into the tree when its last stack is done."""
-        left = {visit: len(self.kept[visit]) for visit in visits}
+        left = {visit: len(self.staging.kept[visit]) for visit in visits}
         outcomes: dict[Visit, list[Outcome]] = defaultdict(list)
         fragments = []
         self.progress.start("converting", sum(left.values()))
@@ -191,44 +182,22 @@ class _Export:
         self.progress.done()
         return sorted(fragments, key=lambda f: f.key)
 
-    def _start(self, visit: Visit) -> float | None:
-        """The first moment of a session, of all that was acquired in it."""
-        return first_moment(i for p in self.members[visit] for i in p.harmonised.stack.instances)
-
-    def _jobs(self, visit: Visit) -> list[Job]:
-        start = self._start(visit)
-        staging = self.sessions.staging(visit.subject, visit.session)
-        largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
-        return [Job(p, staging, self.trial.work, start, self.pseudonyms) for p in largest_first]
-
     def _stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment | None:
-        """The session-level files of a session whose stacks are all done; None where the program failed on one."""
+        """The session in its staging folder; None where the program failed on one of its stacks, or a known identifier
+        or anything else that may not leave stands in its files."""
         crashes = [o for o in outcomes if o.crash]
         if crashes:
             message = f"{len(crashes)} of its stacks met an error of the program"
             self.failures.append(Failure(visit.subject, visit.session, message, "\n".join(o.crash for o in crashes)))
             return None
-        images = tuple(sorted((o.image for o in outcomes if o.image is not None), key=lambda image: image.path))
-        if images:
-            write_scans(self.sessions.staging(visit.subject, visit.session), visit, images)
-        masks = self._stage_masks(visit, images)
-        results = tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id))
-        sex, age = sex_and_age(i for p in self.members[visit] for i in p.harmonised.stack.instances)
-        return Fragment(visit, value, sex, age, images, results, masks, self._folders(visit), self._staged_files(visit))
-
-    def _staged_files(self, visit: Visit) -> tuple[Written, ...]:
-        place = f"sub-{visit.subject}/ses-{visit.session}"
-        raw = written(self.sessions.staging(visit.subject, visit.session), place)
-        masks = self.sessions.staged_masks(visit.subject, visit.session)
-        return (*raw, *written(masks, f"{dataset.ANNOTATIONS}/{place}"))
-
-    def _stage_masks(self, visit: Visit, images: Sequence[Image]) -> StagedMasks:
-        if not self.masks:
-            return StagedMasks((), ())
-        from .masks import stage_masks  # nibabel, which nothing else in this process needs
-
-        folder = self.sessions.staged_masks(visit.subject, visit.session)
-        return stage_masks(folder, self.kept[visit], images, self.masks)
+        fragment = self.staging.stage(visit, outcomes, value)
+        leaks = (*(leak for o in outcomes for leak in o.leaks), *self.staging.leaks(fragment))
+        if leaks:
+            self.leaks[visit] = leaks
+            return None
+        searched = self.guard.searched(visit.subject)
+        self.states |= {f.path: State(f.size, f.mtime_ns, searched) for f in fragment.files}
+        return fragment
 
     def _put(self, fragment: Fragment) -> None:
         """One session into the tree. The tables that speak of all sessions are away until the merge."""
@@ -236,20 +205,21 @@ class _Export:
         dataset.write_annotations_description(root, self.trial.trial, fragment.masks.paths)
         if key in self.known:
             self.sessions.keep(replace(self.known[key], fingerprint=UNFINISHED))
-        _replace(self.sessions.staging(*key), root, key)
-        _replace(self.sessions.staged_masks(*key), root / dataset.ANNOTATIONS, key)
+        for part in dataset.PARTS:
+            _replace(self.sessions.staging(*key, part), root / part, key)
         self.sessions.keep(fragment)
         self.known[key] = fragment
 
     def _withdraw(self, key: tuple[str, str]) -> None:
         """One session out of the tree."""
-        for folder in (self.trial.output, self.trial.output / dataset.ANNOTATIONS):
-            withdraw(folder / f"sub-{key[0]}" / f"ses-{key[1]}")
+        for part in dataset.PARTS:
+            withdraw(self.trial.output / part / f"sub-{key[0]}" / f"ses-{key[1]}")
         self.sessions.forget(*key)
         del self.known[key]
 
     def _write_participants(self, fragments: Sequence[Fragment]) -> None:
-        dataset.write_participants(self.trial.output, people(fragments), self.clinical, self.trial.clinical)
+        persons = people(fragments, age_band=self.trial.generalise_age, suppress=self.trial.suppress)
+        dataset.write_participants(self.trial.output, persons, self.clinical, self.trial.clinical)
 
     def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:
         """Everything that knows of all sessions: tables, manifest, the final plan, the private lists."""
@@ -261,7 +231,7 @@ class _Export:
         images = [image for f in exported for image in f.images]
         injected = frozenset(f.visit for f in exported if any(i.record["agent"] == "with" for i in f.images))
         self._write_participants(exported)
-        dataset.write_sessions(root, [f.visit for f in exported], injected, self.clinical, self.trial.clinical)
+        dataset.write_sessions(root, exported, injected, self.clinical, self.trial.clinical)
         if changes:
             dataset.add_change(root, date.today().isoformat(), changes)
         rows = self._final_rows(fragments)
@@ -270,7 +240,27 @@ class _Export:
         write_private(self.trial.work, private)
         summary = summarise(self.plan, rows, images)
         dataset.write_curation(root, images, summary.to_json())
-        run = Run(measure_tree(root), written, withdrawn, len(self.failures), bool(self.held))
+        release = Release(
+            trial=self.trial,
+            options=self.options,
+            key=self.pseudonyms.fingerprint,
+            guard=self.guard,
+            rows=rows,
+            fragments=fragments,
+            stopped=self.leaks,
+            states=self.states,
+        )
+        proof = prove(release, self.engine, self.progress)
+        run = Run(
+            tree=measure_tree(root),
+            sessions_written=written,
+            sessions_withdrawn=withdrawn,
+            sessions_failed=len(self.failures),
+            sessions_stopped=len(self.leaks),
+            files_verified=proof.n_files,
+            leaks=leaks_by_kind([*proof.leaks, *(leak for those in self.leaks.values() for leak in those)]),
+            access_denied=bool(self.held),
+        )
         return Exported(summary, run, tuple(self.failures), rows)
 
     def _unplaced(self, images: Sequence[Image]) -> Sequence[MaskFault]:
@@ -287,7 +277,9 @@ class _Export:
         rows = []
         for p in self.plan.planned:
             result = results.get(p.row.stack_id)
-            if p.row.decision != "keep" or result is None:
+            if p.visit in self.leaks and p.row.decision == "keep":
+                rows.append(p.row.judged("fail", "quarantine", IDENTIFIER_FOUND))
+            elif p.row.decision != "keep" or result is None:
                 rows.append(p.row.judged("", p.row.decision if p.row.decision != "keep" else ""))
             elif result.verdict == "fail":
                 rows.append(p.row.judged("fail", "quarantine", result.reason))

@@ -20,6 +20,7 @@ SCANS_COLUMNS = ("filename", "acq_time", "acquisition_id", *WORDS, "qc_verdict")
 class Image:
     """One row of the manifest. ``path`` is below the root; ``record`` holds the record's cells as in ``scans.tsv``.
 
+    ``acq_time`` is the image's moment as it leaves, "n/a" where the header does not tell it.
     ``shape`` and ``zooms`` (mm, then s) are those of the NIfTI, ``affine`` its sixteen numbers row by row (RAS+, mm);
     ``voxels_sha256`` is of the uncompressed voxel bytes.
     """
@@ -28,6 +29,7 @@ class Image:
     participant_id: str
     session_id: str
     site: str
+    acq_time: str
     acquisition_id: str
     datatype: str
     suffix: str
@@ -47,6 +49,7 @@ class Image:
         filename = self.path.split("/", 2)[2]
         return {
             "filename": filename,
+            "acq_time": self.acq_time,
             "acquisition_id": self.acquisition_id,
             "qc_verdict": self.qc_verdict,
             **self.record,

@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..deidentify.dicom.stack import LeftOut
+from ..deidentify.inspect import Leak
+from ..deidentify.options import Options
 from ..deidentify.pseudonyms import Pseudonyms
+from ..deidentify.search import Searcher
+from ..deidentify.shapes import Rules
 from ..deidentify.sidecar import Dropped
+from ..deidentify.times import Clock
 from ..errors import ConversionError
 from ..plan.build import Planned
 from ..qc.check import Finding
@@ -17,7 +23,8 @@ from .image import Image
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that a worker needs to make one image. ``start`` is the session's first moment of acquisition.
+    """Everything that a worker needs to make one image. ``clock`` is the session's; ``searcher`` and ``rules`` say what
+    may not stand in its files.
 
     ``unpacked`` says where members of archives (path, member) lie as files already.
     """
@@ -25,8 +32,11 @@ class Job:
     planned: Planned
     staging: Path
     work: Path
-    start: float | None
+    clock: Clock
     pseudonyms: Pseudonyms = field(repr=False)
+    options: Options
+    searcher: Searcher = field(repr=False)
+    rules: Rules = field(repr=False)
     unpacked: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     @property
@@ -39,7 +49,10 @@ class Job:
 class Outcome:
     """What became of one stack: released as ``image``, or held back with a reason.
 
-    ``crash`` is the (private) traceback of an error that is a fault of the program; the session then fails.
+    ``left_out`` are objects of a released image that could not be written as DICOM.
+    ``text_look`` is "clear" where nothing in the pixels looked drawn, "read" where a text detector had to look.
+    ``leaks`` is what may not leave and stands in its files all the same: then its session stops. ``crash`` is the
+    (private) traceback of an error that is a fault of the program; the session then fails.
     """
 
     stack_id: str
@@ -49,6 +62,9 @@ class Outcome:
     reason: str = ""
     message: str = ""
     dropped: tuple[Dropped, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    text_look: str = ""
+    left_out: tuple[LeftOut, ...] = ()
     crash: str = ""
 
 
@@ -63,7 +79,12 @@ def run_job(job: Job) -> Outcome:
         return Outcome(stack_id, "fail", reason=error.reason, message=str(error))
     except OSError:
         raise
-    except Exception:  # noqa: BLE001 - the border of a unit of work: any fault is listed with its session, none is swallowed
+    except Exception as error:  # noqa: BLE001 - the border of a unit of work: any fault is listed with its session, none is swallowed
         return Outcome(
-            stack_id, "fail", reason="internal-error", message="an error of the program", crash=traceback.format_exc()
+            stack_id, "fail", reason="internal-error", message="an error of the program", crash=_where(error)
         )
+
+
+def _where(error: BaseException) -> str:
+    """Where a fault of the program arose, and of which kind it is; never its message, which may quote a value."""
+    return "".join([*traceback.format_tb(error.__traceback__), f"{type(error).__name__}\n"])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..inventory.unreadable import Unreadable
-from ..plan.visits import Visit
 from ..qc.check import issue_id
 from ..tables import read_tsv, tsv_bytes, write_atomic
 
@@ -80,14 +79,3 @@ def write_unreadable(path: Path, rows: Sequence[Unreadable]) -> None:
     """``unreadable.tsv``: every file that is no DICOM image object, or a broken one."""
     columns = ("path", "member", "reason", "message")
     write_atomic(path, tsv_bytes(columns, [{c: getattr(r, c) for c in columns} for r in rows]))
-
-
-def write_linkage(path: Path, visits: Sequence[Visit]) -> None:
-    """``linkage.tsv``: who each label is. It never leaves the work folder."""
-    columns = ("subject", "session", "namespace", "id", "visit", "date")
-    rows = []
-    for v in visits:
-        namespace, _, identity = v.subject_key.partition("\0")
-        cells = (v.subject, v.session, namespace, identity, v.session_key, v.date)
-        rows.append(dict(zip(columns, cells, strict=True)))
-    write_atomic(path, tsv_bytes(columns, rows))

@@ -7,9 +7,19 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from trialbids.mappings.names import name_rules
 
 from ..convert import Volume, adc_scale, convert, encode, scratch_folder, voxels_sha256
+from ..deidentify.dates import UNMOVED, shift_of
+from ..deidentify.dicom.context import ObjectContext
+from ..deidentify.dicom.stack import Written, write_objects
+from ..deidentify.faces import REASONS, deface, face_reason
+from ..deidentify.inspect import inspect_file
+from ..deidentify.marks import PIXELS
+from ..deidentify.pixels.engine import Box, detect
+from ..deidentify.pixels.find import find_text
 from ..deidentify.sidecar import make_sidecar
 from ..errors import ConversionError
 from ..inventory.objects import materialise
@@ -21,8 +31,11 @@ from ..qc.verdict import qc_sidecar, verdict
 from ..stacks.reasons import SENTENCES
 from ..stacks.stack import Stack
 from ..tables import json_bytes
+from .dataset import SOURCEDATA
 from .image import Image, cells
 from .job import Job, Outcome
+
+NO_OBJECTS = Written((), ())
 
 
 def make_image(job: Job) -> Outcome:
@@ -33,9 +46,15 @@ def make_image(job: Job) -> Outcome:
     if verdict(findings) == "fail":
         worst = next(f for f in findings if f.severity == "error")
         return Outcome(stack.stack_id, "fail", findings, reason=worst.check, message=worst.message)
+    face = "" if job.options.keep_faces else face_reason(record)
+    if face and not job.options.deface:
+        raise ConversionError(face, REASONS[face])
     volume = convert(stack, partial(materialise, unpacked=job.unpacked), _scratch(job.work))
+    if face:
+        volume = deface(volume, job.options.deface, _scratch(job.work))
     if record.sequence == "bold" and volume.voxels.ndim == 3:
         volume = volume.as_series((stack.first.RepetitionTime or 0.0) / 1000)
+    look = _look_for_text(job, volume)
     metrics = measure(volume)
     judged = verdict(findings)
     sidecar = make_sidecar(
@@ -43,9 +62,11 @@ def make_image(job: Job) -> Outcome:
         record,
         volume.sidecar,
         acquisition=planned.acquisition,
-        start=job.start,
+        clock=job.clock,
         pseudonyms=job.pseudonyms,
         extra=_extra(planned, volume),
+        options=job.options,
+        defaced=bool(face),
     )
     missing = set(name_rules().required.get(_suffix(planned), ())) - set(sidecar.content)
     if missing:
@@ -54,14 +75,71 @@ def make_image(job: Job) -> Outcome:
     folder = job.staging / planned.datatype
     folder.mkdir(parents=True, exist_ok=True)
     data = encode(volume)
-    (folder / f"{planned.stem}.nii.gz").write_bytes(data)
-    (folder / f"{planned.stem}.json").write_bytes(json_bytes(sidecar.content))
-    (folder / f"{planned.stem}_qc.json").write_bytes(json_bytes(qc_sidecar(judged, findings, metrics)))
-    for extension, text in gradients.items():
-        (folder / f"{planned.stem}{extension}").write_text(text, encoding="ascii")
+    files = {
+        ".nii.gz": data,
+        ".json": json_bytes(sidecar.content),
+        "_qc.json": json_bytes(qc_sidecar(judged, findings, metrics)),
+        **{extension: text.encode("ascii") for extension, text in gradients.items()},
+    }
+    for ending, content in files.items():
+        (folder / f"{planned.stem}{ending}").write_bytes(content)
+    objects = _write_objects(job) if job.options.sourcedata and not face else NO_OBJECTS
+    root, stem = job.staging.parents[1], planned.row.bids_path.removesuffix(".nii.gz")
+    paths = [*(stem + ending for ending in files), *(path.relative_to(root).as_posix() for path in objects.paths)]
     return Outcome(
-        stack.stack_id, judged, findings, _image(planned, volume, judged, len(data)), dropped=sidecar.dropped
+        stack.stack_id,
+        judged,
+        findings,
+        _image(job, volume, judged, len(data)),
+        dropped=sidecar.dropped,
+        leaks=tuple(leak for path in paths for leak in inspect_file(root, path, job.searcher, job.rules)),
+        text_look=look,
+        left_out=objects.left_out,
     )
+
+
+def _write_objects(job: Job) -> Written:
+    """The stack's de-identified objects, beside the images of its session."""
+    planned, options = job.planned, job.options
+    visit, record = planned.visit, planned.harmonised.record
+    context = ObjectContext(
+        subject=visit.subject,
+        session=visit.session,
+        pseudonyms=job.pseudonyms,
+        shift=UNMOVED if options.keep_dates else shift_of(job.pseudonyms, visit.subject),
+        start=job.clock.start,
+        site=visit.site,
+        description=record.sequence,
+        bodypart="" if record.bodypart == "unknown" else record.bodypart,
+        agent=record.agent_name if record.agent == "with" else "",
+        options=options,
+        suppress=options.suppress,
+        age_step=options.age_band or 1,
+    )
+    folder = job.staging.parents[1] / SOURCEDATA / job.staging.parent.name / job.staging.name / planned.stem
+    return write_objects(planned.harmonised.stack.instances, folder, context, job.unpacked)
+
+
+def _look_for_text(job: Job, volume: Volume) -> str:
+    """``Outcome.text_look``. Raises ``ConversionError`` where text is detected and no person has looked at it."""
+    stack = job.planned.harmonised.stack
+    if job.options.marks.was_looked_at(stack):
+        return ""
+    looks = 0
+
+    def counted(image: NDArray[Any]) -> list[Box]:
+        nonlocal looks
+        looks += 1
+        return detect(image)
+
+    texts = find_text(volume.voxels, volume.affine, stack.first.ImageOrientationPatient or None, counted)
+    if texts:
+        first = texts[0]
+        where = "all slices" if first.slice is None else f"slice {first.slice + 1}"
+        place = f"{where}, row {first.row}, column {first.column} ({len(texts)} places in all)"
+        sentence = f"text was detected at {place}: look at it, then mark the stack in trialbids deid review"
+        raise ConversionError(PIXELS.keyword, sentence)
+    return "read" if looks else "clear"
 
 
 def _cautions(stack: Stack) -> list[Finding]:
@@ -105,14 +183,16 @@ def _gradients(volume: Volume) -> Mapping[str, str]:
     return {".bval": " ".join(f"{b:g}" for b in volume.bval) + "\n", ".bvec": "\n".join(lines) + "\n"}
 
 
-def _image(planned: Planned, volume: Volume, judged: str, file_bytes: int) -> Image:
+def _image(job: Job, volume: Volume, judged: str, file_bytes: int) -> Image:
+    planned = job.planned
     row, visit = planned.row, planned.visit
     shape = volume.voxels.shape
     return Image(
         path=row.bids_path,
         participant_id=f"sub-{visit.subject}",
         session_id=f"ses-{visit.session}",
-        site=visit.site,
+        site="n/a" if "site" in job.options.suppress else visit.site,
+        acq_time=job.clock.stamp(job.clock.seconds(planned.harmonised.stack.instances)),
         acquisition_id=planned.acquisition,
         datatype=planned.datatype,
         suffix=_suffix(planned),

@@ -1,30 +1,23 @@
-"""What the headers say of the participants, in the form in which it may leave."""
+"""The participants of the released sessions, with columns left out or made coarser where the trial says so."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
-from ..inventory.instance import Instance
 from .dataset import Person
+from .said import NOT_SAID
 from .session import Fragment
 
-OLDEST = 89
-SEXES = ("F", "M", "O")
 
+def people(
+    fragments: Iterable[Fragment], *, age_band: int | None = None, suppress: Collection[str] = ()
+) -> list[Person]:
+    """The participants of all sessions with images: site and age are those of the first session.
 
-def sex_and_age(instances: Iterable[Instance]) -> tuple[str, str]:
-    """What the headers of a session say of the participant: sex where they agree, age in years, "n/a" elsewhere."""
-    rows = sorted(instances, key=lambda i: (i.StudyDate, i.key))
-    sexes = {i.PatientSex for i in rows} & set(SEXES)
-    age = next((a for a in map(years, rows) if a is not None), None)
-    return sexes.pop() if len(sexes) == 1 else "n/a", "n/a" if age is None else str(min(age, OLDEST))
-
-
-def people(fragments: Iterable[Fragment]) -> list[Person]:
-    """The participants of all sessions with images: site and age are those of the first session."""
+    With ``age_band`` an age leaves as the lowest of its band of so many years; columns in ``suppress`` as "n/a".
+    """
     sessions: dict[str, list[Fragment]] = defaultdict(list)
     for fragment in fragments:
         if fragment.images:
@@ -32,28 +25,17 @@ def people(fragments: Iterable[Fragment]) -> list[Person]:
     out = []
     for subject, members in sorted(sessions.items()):
         members.sort(key=lambda f: (f.visit.date, f.visit.session))
-        sexes = {f.sex for f in members} - {"n/a"}
-        sex = sexes.pop() if len(sexes) == 1 else "n/a"
-        out.append(Person(subject, members[0].visit.site, sex, members[0].age))
+        sexes = {f.said.sex for f in members} - {NOT_SAID}
+        sex = sexes.pop() if len(sexes) == 1 else NOT_SAID
+        person = Person(subject, members[0].visit.site, sex, banded(members[0].said.age, age_band))
+        out.append(replace(person, **dict.fromkeys(suppress, NOT_SAID)))
     return out
 
 
-def years(instance: Instance) -> int | None:
-    """Whole years of age, from PatientAge (PS3.5 AS: ``042Y``) or from the birth date; None where neither says.
+def banded(age: str, width: int | None) -> str:
+    """The lowest age of the band that an age lies in.
 
-    >>> years(Instance(path="", PatientAge="042Y"))
-    42
-    >>> years(Instance(path="", PatientAge="018M"))
-    1
+    >>> banded("67", 5), banded("67", None), banded("n/a", 5)
+    ('65', '67', 'n/a')
     """
-    found = re.fullmatch(r"(\d{1,3})([DWMY])", instance.PatientAge.strip())
-    if found:
-        per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found.group(2)]
-        return int(int(found.group(1)) / per_year)
-    try:
-        born = datetime.strptime(instance.PatientBirthDate, "%Y%m%d")
-        seen = datetime.strptime(instance.StudyDate, "%Y%m%d")
-    except ValueError:
-        return None
-    age = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
-    return age if 0 <= age <= 150 else None
+    return age if width is None or age == NOT_SAID else str(int(age) // width * width)

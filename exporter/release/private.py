@@ -15,7 +15,7 @@ from ..plan.row import PlanRow
 from ..stacks.reasons import NO_VOLUME_INDEX, SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
 from .held import Held
-from .ledgers import Aside, Issue, write_aside, write_issues, write_linkage, write_unreadable
+from .ledgers import Aside, Issue, write_aside, write_issues, write_unreadable
 from .session import Fragment, MaskFault
 
 SET_ASIDE_CHECKS = {
@@ -59,7 +59,6 @@ def write_private(work: Path, run: Private) -> None:
     )
     write_aside(work / "quarantine.tsv", _aside(run.plan, run.rows, run.fragments))
     write_unreadable(work / "unreadable.tsv", run.plan.inventory.unreadable)
-    write_linkage(work / "linkage.tsv", run.plan.visits.all)
     _write_dropped(work / "dropped-values.tsv", run.fragments)
     write_atomic(work / "errors.log", "\n".join(f.trace for f in run.failures).encode())
 
@@ -126,6 +125,10 @@ def _aside(plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -
         for row in rows
         if row.final_decision in ("quarantine", "exclude")
     ]
+    for r in (r for f in fragments for r in f.results):
+        uid = next((row.series_uid for row in rows if row.stack_id == r.stack_id), "")
+        for left in r.left_out:
+            out.append(Aside("DICOM object", uid, "/".join(filter(None, left.place)), left.reason, left.message))
     for aside in plan.stacking.set_aside:
         i = aside.instance
         what = f"frame {i.frame}" if i.frame else "instance"

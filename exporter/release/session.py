@@ -10,17 +10,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..deidentify.dicom.stack import LeftOut
 from ..plan.build import Planned
 from ..plan.visits import Visit
 from ..qc.check import Evidence, Finding
 from ..tables import json_bytes, tsv_bytes, write_atomic
 from .image import SCANS_COLUMNS, Image
 from .job import Outcome
+from .said import Said
 
 
 @dataclass(frozen=True, slots=True)
 class StackResult:
-    """What became of one stack, without the image."""
+    """What became of one stack, without the image; ``text_look`` and ``left_out`` as in :class:`Outcome`."""
 
     stack_id: str
     verdict: str
@@ -28,13 +30,15 @@ class StackResult:
     message: str
     findings: tuple[Finding, ...]
     dropped: tuple[tuple[str, str], ...]
+    text_look: str
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """A file of a session as it went into the tree (``path`` is below the root).
 
-    ``sha256`` is "" for compressed images: their size tells whether they are whole.
+    ``sha256`` is "" for images: their size tells whether they are whole.
     """
 
     path: str
@@ -64,14 +68,15 @@ class StagedMasks:
 class Fragment:
     """What a finished session leaves for the merge, kept in the work folder beside its fingerprint.
 
-    ``sex`` and ``age`` are what the headers say of the participant, "n/a" where they do not. ``folders`` are those of
+    ``said`` is what the headers say of the participant, ``acq_time`` when the session began, as it leaves ("n/a" where
+    that is not known). ``folders`` are those of
     the source that held the session when it was last seen whole, ``files`` what it became.
     """
 
     visit: Visit
     fingerprint: str
-    sex: str
-    age: str
+    said: Said
+    acq_time: str
     images: tuple[Image, ...]
     results: tuple[StackResult, ...]
     masks: StagedMasks
@@ -94,8 +99,8 @@ class Fragment:
         return cls(
             visit=Visit(**values["visit"]),
             fingerprint=values["fingerprint"],
-            sex=values["sex"],
-            age=values["age"],
+            said=Said(**values["said"]),
+            acq_time=values["acq_time"],
             images=tuple(Image.from_json(image) for image in values["images"]),
             results=tuple(_result(r) for r in values["results"]),
             masks=StagedMasks(tuple(masks["paths"]), tuple(MaskFault(**fault) for fault in masks["faults"])),
@@ -107,7 +112,8 @@ class Fragment:
 def _result(values: Mapping[str, Any]) -> StackResult:
     findings = tuple(_finding(f) for f in values["findings"])
     dropped = tuple((keyword, value) for keyword, value in values["dropped"])
-    return StackResult(**{**values, "findings": findings, "dropped": dropped})
+    left_out = tuple(LeftOut(tuple(o["place"]), o["reason"], o["message"]) for o in values["left_out"])
+    return StackResult(**{**values, "findings": findings, "dropped": dropped, "left_out": left_out})
 
 
 UNFINISHED = ""
@@ -152,13 +158,14 @@ class Sessions:
         shutil.rmtree(self._staging, ignore_errors=True)
         self._staging.mkdir()
 
-    def staging(self, subject: str, session: str) -> Path:
-        """Where the files of a session are made before they appear in the tree."""
-        return self._staging / "raw" / f"sub-{subject}" / f"ses-{session}"
+    @property
+    def staged(self) -> Path:
+        """The root below which staged files have the paths that they will have in the tree."""
+        return self._staging / "tree"
 
-    def staged_masks(self, subject: str, session: str) -> Path:
-        """The same for the session's masks."""
-        return self._staging / "annotations" / f"sub-{subject}" / f"ses-{session}"
+    def staging(self, subject: str, session: str, part: str = "") -> Path:
+        """Where the files of a session are made before they appear in the tree, in a part of :data:`dataset.PARTS`."""
+        return self.staged / part / f"sub-{subject}" / f"ses-{session}"
 
     def _file(self, subject: str, session: str) -> Path:
         return self._fragments / f"sub-{subject}_ses-{session}.json"
@@ -201,13 +208,13 @@ def _is_whole(path: Path, file: Written) -> bool:
         return False
 
 
-def written(folder: Path, root: str) -> list[Written]:
-    """All files of a staged folder, which goes to ``root`` in the tree."""
+def written(folder: Path, root: Path) -> list[Written]:
+    """All files of a staged folder, with their paths below ``root``: they will have the same in the tree."""
     found = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         status = path.stat()
-        digest = "" if path.suffix == ".gz" else _sha256(path)
-        found.append(Written(f"{root}/{path.relative_to(folder)}", status.st_size, status.st_mtime_ns, digest))
+        digest = "" if path.suffix in (".gz", ".dcm") else _sha256(path)
+        found.append(Written(path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns, digest))
     return found
 
 
@@ -225,4 +232,13 @@ def write_scans(folder: Path, visit: Visit, images: Sequence[Image]) -> None:
 def result_of(outcome: Outcome) -> StackResult:
     """The part of an outcome that a fragment keeps."""
     dropped = tuple((d.keyword, d.value) for d in outcome.dropped)
-    return StackResult(outcome.stack_id, outcome.verdict, outcome.reason, outcome.message, outcome.findings, dropped)
+    return StackResult(
+        outcome.stack_id,
+        outcome.verdict,
+        outcome.reason,
+        outcome.message,
+        outcome.findings,
+        dropped,
+        outcome.text_look,
+        outcome.left_out,
+    )

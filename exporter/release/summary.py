@@ -58,13 +58,17 @@ class Tree:
 @dataclass(frozen=True, slots=True)
 class Run:
     """What one run did to the tree. With ``access_denied`` some sessions that were there before were left as they
-    were: those whose files lay where something could not be opened.
+    were: those whose files lay where something could not be opened. ``sessions_stopped`` did not enter the tree because
+    something stood in their files that may not leave; ``leaks`` counts such things by kind, there and in the tree.
     """
 
     tree: Tree
     sessions_written: int
     sessions_withdrawn: int
     sessions_failed: int
+    sessions_stopped: int
+    files_verified: int
+    leaks: Mapping[str, int]
     access_denied: bool
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from trialbids.mappings.fields import allow_list
 
+from ..inventory.instance import Instance
 from .parts import LegalPath, Model, Tag
 
 
@@ -39,6 +40,8 @@ class ExtraField(Model):
     def _words_are_listed(self) -> Self:
         if bool(self.words) != (self.action == "words"):
             raise ValueError("give words where the action is words, and only there")
+        if self.action == "number" and str(Instance.__annotations__[self.keyword]) in ("str", "Words"):
+            raise ValueError(f"'{self.keyword}' is text, so only listed words of it can leave (action: words)")
         return self
 
 

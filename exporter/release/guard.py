@@ -1,0 +1,162 @@
+"""What a trial's tree may hold, and what is searched for in it: put together for an export, remembered for a proof."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trialbids.mappings.fields import AllowList, Field, allow_list
+
+from ..deidentify.identifiers import (
+    IDENTIFIERS_FILE,
+    Identifier,
+    Known,
+    identifiers_of,
+    read_identifiers,
+    searcher_for,
+    write_identifiers,
+)
+from ..deidentify.key import write_private
+from ..deidentify.options import Options
+from ..deidentify.search import Searcher
+from ..deidentify.shapes import Rules
+from ..errors import UsageError
+from ..pipeline import Plan
+from ..plan.visits import Visit
+from ..tables import json_bytes
+from ..trial import Trial
+from .verify import Searches, searched_for, searches_of
+
+TERMS_FILE = "terms.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What of a trial's configuration decides how its tree is to be judged.
+
+    ``given`` are words that the trial itself gave (labels, levels, its name), ``added`` and ``dropped`` the changes of
+    the allow-list, ``accepted`` the pairs of field and value that a person let out. Private.
+    """
+
+    given: tuple[str, ...] = field(default=(), repr=False)
+    keep_dates: bool = False
+    device: bool = False
+    added: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    dropped: tuple[str, ...] = ()
+    accepted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Terms:
+        """The inverse of ``asdict``. Raises ``KeyError``, ``TypeError`` or ``ValueError`` where it is not one."""
+        return cls(
+            given=tuple(values["given"]),
+            keep_dates=values["keep_dates"],
+            device=values["device"],
+            added=tuple((keyword, action, tuple(words)) for keyword, action, words in values["added"]),
+            dropped=tuple(values["dropped"]),
+            accepted=tuple((keyword, value) for keyword, value in values["accepted"]),
+        )
+
+    @property
+    def rules(self) -> Rules:
+        """What the tree may hold."""
+        accepted: dict[str, set[str]] = defaultdict(set)
+        for keyword, value in self.accepted:
+            accepted[keyword].add(value)
+        return Rules(self._allowed, {k: frozenset(v) for k, v in accepted.items()}, self.keep_dates)
+
+    @property
+    def _allowed(self) -> AllowList:
+        rules = allow_list()
+        added = [Field(keyword, "", action, keyword, 1.0, frozenset(words)) for keyword, action, words in self.added]
+        return rules.changed(add=[*added, *(rules.device if self.device else ())], drop=self.dropped)
+
+
+def terms_of(trial: Trial, options: Options, visits: Iterable[Visit]) -> Terms:
+    """The terms of a trial with these visits."""
+    given = {word for v in visits for word in (v.subject, v.session, v.site)} | {trial.trial}
+    for column, kind in (trial.clinical.columns if trial.clinical else {}).items():
+        given |= {column, *(kind if isinstance(kind, list) else ())}
+    return Terms(
+        tuple(sorted(given)),
+        options.keep_dates,
+        options.device,
+        tuple((f.keyword, f.action, f.words) for f in trial.fields.add),
+        tuple(trial.fields.drop),
+        tuple(sorted(options.marks.accepted)),
+    )
+
+
+class Guard:
+    """The searches and the rules of one trial, with a searcher for each subject made when it is first asked for."""
+
+    def __init__(self, known: Known, terms: Terms) -> None:
+        self.terms, self.rules = terms, terms.rules
+        self.searches: Searches = searches_of(known, terms.given, keep_dates=terms.keep_dates, device=terms.device)
+        self._searchers: dict[str, tuple[Searcher, str]] = {}
+
+    def searcher(self, subject: str) -> Searcher:
+        """What is searched for in the files of a subject."""
+        return self._of(subject)[0]
+
+    def searched(self, subject: str) -> str:
+        """Names it, and the rules, without giving them away."""
+        return self._of(subject)[1]
+
+    def _of(self, subject: str) -> tuple[Searcher, str]:
+        if subject not in self._searchers:
+            searcher = self.searches.of_subject(subject)
+            self._searchers[subject] = searcher, searched_for(searcher, self.rules)
+        return self._searchers[subject]
+
+
+def known_of(plan: Plan, work: Path) -> Known:
+    """Everything by which the people of a plan are known, and those of earlier runs.
+
+    Raises ``UsageError`` where what is remembered cannot be read.
+    """
+    found: dict[str, set[Identifier]] = defaultdict(set)
+    for p in plan.planned:
+        own_id = p.visit.subject_key.partition("\0")[2]
+        found[p.visit.subject] |= identifiers_of(p.harmonised.stack.instances, [own_id])
+    for aside in plan.stacking.set_aside:
+        found[plan.visits.of(aside.instance).subject] |= identifiers_of([aside.instance])
+    return Known({subject: frozenset(those) for subject, those in found.items()}).merged(remembered_identifiers(work))
+
+
+def identifier_test(known: Known) -> Callable[[str], bool]:
+    """Tells whether a text is, or holds, a known identifier."""
+    searcher = cache(lambda: searcher_for(known.everybody))
+    return lambda text: bool(searcher().in_text(text))
+
+
+def remember(work: Path, known: Known, terms: Terms) -> None:
+    """Keep in the private work folder what a later proof needs."""
+    write_identifiers(work, known)
+    write_private(work / TERMS_FILE, json_bytes(asdict(terms)))
+
+
+def remembered_guard(work: Path) -> Guard:
+    """The guard of the last export. Raises ``UsageError`` where there was none, or it cannot be read."""
+    path = work / TERMS_FILE
+    try:
+        terms = Terms.from_json(json.loads(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise UsageError(f"{work}: nothing was exported from here; give the work folder of the export") from error
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: is damaged; run the export again") from error
+    return Guard(remembered_identifiers(work), terms)
+
+
+def remembered_identifiers(work: Path) -> Known:
+    """The identifiers that earlier runs have met. Raises ``UsageError`` where the list of them cannot be read."""
+    try:
+        return read_identifiers(work)
+    except (OSError, ValueError, KeyError) as error:
+        sentence = "the list of identifiers is damaged; put back a copy of it, or delete it and export again"
+        raise UsageError(f"{work / IDENTIFIERS_FILE}: {sentence}") from error

@@ -1,0 +1,124 @@
+"""The end of an export: the finished tree is inspected, and the certificate says what was done and what was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from trialbids.mappings.confidentiality import EDITION
+
+from ..deidentify.anonymity import assess, read_quasi
+from ..deidentify.faces import NOT_EXCLUDED, face_reason
+from ..deidentify.inspect import Leak
+from ..deidentify.kept import read_kept
+from ..deidentify.marks import PIXELS
+from ..deidentify.options import Options
+from ..engine import Engine
+from ..plan.row import PlanRow
+from ..plan.visits import Visit
+from ..progress import Progress, Silent
+from ..trial import Trial
+from .certificate import Faces, Facts, IdentifierKind, Pixels, Search
+from .certify import CERTIFICATE_FILES, certify, write_certificate
+from .guard import Guard
+from .session import Fragment
+from .verify import State, Verification, verify, write_verification
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A tree that is finished but for its certificate. ``stopped`` holds the leaks of the sessions that were not
+    released, by session, ``states`` the files that were inspected before they entered the tree.
+    """
+
+    trial: Trial
+    options: Options
+    key: str
+    guard: Guard = field(repr=False)
+    rows: Sequence[PlanRow] = field(repr=False)
+    fragments: Sequence[Fragment] = field(repr=False)
+    stopped: Mapping[Visit, Sequence[Leak]] = field(repr=False)
+    states: Mapping[str, State] = field(repr=False)
+
+
+def prove(release: Release, engine: Engine, progress: Progress) -> Verification:
+    """Inspect the tree, write its certificate, inspect that too; what was found is kept in the work folder."""
+    root, work, guard = release.trial.output, release.trial.work, release.guard
+    done = verify(root, guard.searches, engine, progress, rules=guard.rules, skip=release.states)
+    write_certificate(root, certify(facts_of(release, done)))
+    done = verify(root, guard.searches, engine, Silent(), rules=guard.rules, skip=done.states)
+    before = [leak for leaks in release.stopped.values() for leak in leaks]
+    write_verification(work, done, before)
+    return done
+
+
+def facts_of(release: Release, done: Verification) -> Facts:
+    """What the certificate is made from."""
+    root, options, exported = release.trial.output, release.options, [f for f in release.fragments if f.images]
+    kept = read_kept(root, options.allowed)
+    stopped = Counter(keyword for f in release.fragments for r in f.results for keyword, _ in set(r.dropped))
+    return Facts(
+        date=_release_date(root),
+        trial=release.trial.trial,
+        versions={name: version(name) for name in ("trialbids", "dcm2niix", "pydicom")},
+        key=release.key,
+        edition=EDITION,
+        participants=len({f.visit.subject for f in exported}),
+        sessions=len(exported),
+        options=options,
+        kept=kept,
+        stopped=stopped,
+        accepted=len(options.marks.accepted),
+        rejected=len(options.marks.rejected),
+        search=_search(release, done),
+        pixels=_pixels(release),
+        faces=_faces(release),
+        anonymity=assess(read_quasi(root, kept.models)),
+        dicom=release.trial.sourcedata == "dicom",
+    )
+
+
+def _release_date(root: Path) -> str:
+    """The day of the newest entry of ``CHANGES``: a run that changes nothing makes the same certificate again."""
+    path = root / "CHANGES"
+    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.exists() else ""
+    return first.rpartition(" ")[2] or "none"
+
+
+def _search(release: Release, done: Verification) -> Search:
+    known = Counter(i.kind for i in release.guard.searches.known.everybody)
+    reasons = done.unsearched
+    kinds = []
+    for kind, n in sorted(known.items()):
+        short, common = reasons.get((kind, "too short"), 0), reasons.get((kind, "too common"), 0)
+        kinds.append(IdentifierKind(kind, n, n - short - common, short, common))
+    own = sum((release.trial.output / name).is_file() for name in CERTIFICATE_FILES)
+    hits = len(done.leaks) + sum(len(leaks) for leaks in release.stopped.values())
+    return Search(tuple(kinds), done.n_files - own, hits, len(release.stopped))
+
+
+def _pixels(release: Release) -> Pixels:
+    results = [r for f in release.fragments for r in f.results]
+    looks = Counter(r.text_look for r in results)
+    held = sum(r.reason == PIXELS.keyword for r in results)
+    return Pixels(looks["clear"] + looks["read"] + held, looks["read"] + held, held)
+
+
+def _faces(release: Release) -> Faces:
+    """Images with a head in view, by what became of them."""
+    reasons = [(face_reason(row.record), row) for row in release.rows if row.decision == "keep"]
+    left = [(reason, row) for reason, row in reasons if reason and row.final_decision == "keep"]
+    return Faces(
+        held_back=sum(row.reason == reason for reason, row in reasons if reason),
+        allowed=len(left) if release.options.keep_faces else 0,
+        defaced=len(left) if release.options.deface else 0,
+        unknown=sum(reason == NOT_EXCLUDED for reason, _ in reasons),
+    )
+
+
+def leaks_by_kind(leaks: Iterable[Leak]) -> dict[str, int]:
+    """Leaks by kind: all that may be shown of them in public."""
+    return dict(sorted(Counter(leak.kind for leak in leaks).items()))

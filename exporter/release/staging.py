@@ -1,0 +1,130 @@
+"""One session made ready: its jobs, its clock, and its files in the staging folder before they enter the tree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from ..annotations.table import MaskRow
+from ..deidentify.dates import UNMOVED, parsed, shift_of
+from ..deidentify.inspect import Leak, inspect_file
+from ..deidentify.options import Options
+from ..deidentify.pseudonyms import Pseudonyms
+from ..deidentify.times import Clock, first_moment
+from ..inventory.instance import Instance
+from ..pipeline import Plan
+from ..plan.build import Planned
+from ..plan.visits import Visit
+from ..trial import Trial
+from . import dataset
+from .guard import Guard
+from .image import Image
+from .job import Job, Outcome
+from .said import said
+from .session import Fragment, Sessions, StagedMasks, Written, fingerprint, result_of, write_scans, written
+
+
+class Staging:
+    """The sessions of a plan, each on its way to the tree.
+
+    ``members`` holds all stacks of every visit, ``kept`` those that are to be exported.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        trial: Trial,
+        pseudonyms: Pseudonyms,
+        sessions: Sessions,
+        masks: Mapping[str, Sequence[MaskRow]],
+        options: Options,
+        guard: Guard,
+    ) -> None:
+        self._work, self._pseudonyms, self._sessions, self._masks = trial.work, pseudonyms, sessions, masks
+        self.options, self._guard = options, guard
+        members: dict[Visit, list[Planned]] = defaultdict(list)
+        for p in plan.planned:
+            members[p.visit].append(p)
+        self.members: Mapping[Visit, Sequence[Planned]] = members
+        self.kept = {v: [p for p in m if p.row.decision == "keep"] for v, m in members.items()}
+
+    def fingerprint(self, visit: Visit) -> str:
+        """Names everything that the session's files depend on."""
+        parts = [
+            str(self.clock(visit)),
+            version("trialbids"),
+            version("dcm2niix"),
+            self._pseudonyms.fingerprint,
+            self.options.fingerprint,
+        ]
+        for p in self.kept[visit]:
+            parts.extend(self.options.marks.on(p.harmonised.stack))
+            for uid in p.harmonised.stack.series_uids:
+                parts.extend(mask.state for mask in self._masks.get(uid, ()))
+        return fingerprint(self.kept[visit], parts)
+
+    def clock(self, visit: Visit) -> Clock:
+        """The clock of a session: it begins with the first moment of all that was acquired in it."""
+        shift = UNMOVED if self.options.keep_dates else shift_of(self._pseudonyms, visit.subject)
+        day = parsed(visit.date)
+        moved = shift.moved(day) if day is not None else None
+        return Clock(first_moment(self._instances(visit)), moved, self.options.keep_times)
+
+    def folders(self, visit: Visit) -> tuple[str, ...]:
+        """The folders of the source that hold a session, or the archives that do."""
+        return tuple(sorted({i.path.rpartition("/")[0] for i in self._instances(visit)}))
+
+    def jobs(self, visit: Visit) -> list[Job]:
+        """One unit of work a stack that is to be exported, the largest first."""
+        clock = self.clock(visit)
+        staging = self._sessions.staging(visit.subject, visit.session)
+        largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
+        searcher, rules = self._guard.searcher(visit.subject), self._guard.rules
+        return [
+            Job(p, staging, self._work, clock, self._pseudonyms, self.options, searcher, rules) for p in largest_first
+        ]
+
+    def stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment:
+        """The session-level files of a session whose stacks are all done, and what is to be remembered of it."""
+        images = tuple(sorted((o.image for o in outcomes if o.image is not None), key=lambda image: image.path))
+        if images:
+            write_scans(self._sessions.staging(visit.subject, visit.session), visit, images)
+        clock = self.clock(visit)
+        return Fragment(
+            visit=visit,
+            fingerprint=value,
+            said=said(self._instances(visit), weight=self.options.weight),
+            acq_time=clock.stamp(0.0 if clock.start is not None else None),
+            images=images,
+            results=tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id)),
+            masks=self._stage_masks(visit, images),
+            folders=self.folders(visit),
+            files=self._files(visit),
+        )
+
+    def leaks(self, fragment: Fragment) -> tuple[Leak, ...]:
+        """What stands in the files of a staged session that no worker has written, and may not leave."""
+        by_workers = (f"{dataset.SOURCEDATA}/", *(image.path.removesuffix(".nii.gz") for image in fragment.images))
+        searcher = self._guard.searcher(fragment.visit.subject)
+        return tuple(
+            leak
+            for path in (file.path for file in fragment.files)
+            if not path.startswith(by_workers)
+            for leak in inspect_file(self._sessions.staged, path, searcher, self._guard.rules)
+        )
+
+    def _instances(self, visit: Visit) -> list[Instance]:
+        return [i for p in self.members[visit] for i in p.harmonised.stack.instances]
+
+    def _files(self, visit: Visit) -> tuple[Written, ...]:
+        folders = [self._sessions.staging(visit.subject, visit.session, part) for part in dataset.PARTS]
+        return tuple(file for folder in folders for file in written(folder, self._sessions.staged))
+
+    def _stage_masks(self, visit: Visit, images: Sequence[Image]) -> StagedMasks:
+        if not self._masks:
+            return StagedMasks((), ())
+        from .masks import stage_masks  # nibabel, which nothing else in this process needs
+
+        folder = self._sessions.staging(visit.subject, visit.session, dataset.ANNOTATIONS)
+        return stage_masks(folder, self.kept[visit], images, self._masks)
