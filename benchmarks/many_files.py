@@ -71,12 +71,13 @@ def write_session(folder: Path, series: tuple[Series, ...] = GE_SESSION, patient
 
 
 def _body(rng: np.random.Generator, slices: int) -> np.ndarray:
-    """A bright ellipsoid with soft texture, int16 of shape (slices, rows, columns): compresses like a real image."""
+    """A bright ellipsoid with soft texture and a scanner's noise, int16 of shape (slices, rows, columns)."""
     z, y, x = np.meshgrid(
         np.linspace(-1, 1, slices), np.linspace(-1, 1, ROWS), np.linspace(-1, 1, COLUMNS), indexing="ij"
     )
     inside = x**2 / 0.7 + y**2 / 0.4 + z**2 / 1.5 < 1
-    return (inside * (600 + 200 * np.sin(7 * x + rng.uniform(0, 3)) * np.cos(5 * y))).astype(np.int16)
+    signal = inside * (600 + 200 * np.sin(7 * x + rng.uniform(0, 3)) * np.cos(5 * y))
+    return np.abs(signal + rng.normal(0, 15, signal.shape)).astype(np.int16)
 
 
 def _header(one: Series, number: int, patient: str) -> FileDataset:
