@@ -10,13 +10,12 @@ import pytest
 
 from trialbids.exporter.deidentify.identifiers import Identifier, Known
 from trialbids.exporter.engine import Processes, Serial
+from trialbids.exporter.release.searches import own_words, searches_of
 from trialbids.exporter.release.verify import (
     LEAKS_FILE,
     VERIFIED_FILE,
     Verification,
-    own_words,
     read_states,
-    searches_of,
     verify,
     write_verification,
 )
@@ -87,7 +86,7 @@ def test_a_clean_tree_passes_with_its_counts(tree: Path) -> None:
         (append("participants.tsv", "sub-88123456\tF\n"), "patient_id"),
         (lambda root: (root / f"{IMAGE}_qc.json").write_text('{"by": "K. Zimmerling"}'), "staff_name"),
         (lambda root: (root / f"{IMAGE}.json").write_text('{"Note": 1}'), "unknown-key"),
-        (lambda root: (root / "sub-A1" / "DORRINGTON").mkdir(), "patient_name"),
+        (lambda root: (root / "sub-A1" / "DORRINGTON").mkdir(), "empty-folder"),
         (lambda root: (root / "scans").mkdir(), "unknown-folder"),
         (lambda root: (root / "sub-C3").symlink_to(root / "sub-A1"), "not-a-file"),
         (lambda root: (root / "sub-A1" / "notes.txt").write_text("x"), "unknown-file"),

@@ -39,11 +39,13 @@ class Identifier:
 @dataclass(frozen=True, slots=True)
 class Exempt:
     """What is no identifier in one trial: ``words`` (folded) of labels that it gave itself and of texts that trialbids
-    writes, and ``kinds`` that it lets leave on purpose (``device`` and ``date``, by its options).
+    writes, ``kinds`` that it lets leave on purpose (``device`` and ``date``, by its options), and ``forms`` that a
+    person has looked at and knows to be none.
     """
 
     words: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+    forms: frozenset[str] = frozenset()
 
 
 def words_of(texts: Iterable[str]) -> frozenset[str]:
@@ -131,6 +133,8 @@ def searcher_for(
     unsearched: Counter[tuple[str, str]] = Counter()
     for identifier in sorted(whole | {i for i in text_only if i.kind not in exempt.kinds}):
         forms, reason = _searchable(identifier, common)
+        if exempt.forms:
+            forms = Forms(forms.words - exempt.forms, forms.literals - exempt.forms, forms.uids - exempt.forms)
         if reason:
             unsearched[identifier.kind, reason] += 1
         texts.update(dict.fromkeys(forms.words, identifier.kind))

@@ -25,10 +25,14 @@ PIXELS = Field("text-in-pixels", "pixels", "words")
 """Not of the header: its values are the ids of stacks in which text was detected, to be released after a look. The
 keyword is also the reason for which they are held back."""
 
+IDENTIFIERS = Field("known-identifier", "identifiers", "words")
+"""Not of the header either: forms of known identifiers that were found in what was to be released, and that a person
+knows to be no identifiers there, such as a surname that is a word of a README."""
+
 
 def reviewable(allowed: AllowList) -> dict[str, Field]:
     """Everything whose values a person can mark, by keyword."""
-    return {field.keyword: field for field in (*allowed.fields, PIXELS)}
+    return {field.keyword: field for field in (*allowed.fields, PIXELS, IDENTIFIERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,19 @@ class Marks:
         pair = (field.keyword, text)
         return pair not in self.rejected and (field.passes(text) or pair in self.accepted)
 
+    @property
+    def forms(self) -> frozenset[str]:
+        """Forms of known identifiers that are not searched for, because a person said so."""
+        return frozenset(value for keyword, value in self.accepted if keyword == IDENTIFIERS.keyword)
+
+    @property
+    def stacks(self) -> frozenset[str]:
+        """Stacks in which text was detected, and that a person let leave."""
+        return frozenset(value for keyword, value in self.accepted if keyword == PIXELS.keyword)
+
     def was_looked_at(self, stack: Stack) -> bool:
         """Has a person looked at the text that was detected in a stack, and let it leave?"""
-        return (PIXELS.keyword, stack.stack_id) in self.accepted
+        return stack.stack_id in self.stacks
 
     def on(self, stack: Stack) -> tuple[str, ...]:
         """The marks that decide what is told of a stack: they belong to the fingerprint of its session."""
@@ -105,7 +119,7 @@ def hindrance(field: Field | None, value: str, is_identifier: Callable[[str], bo
         return f"it is longer than {LONGEST} characters"
     if not value.isprintable() or CONTROL.search(value):
         return "it holds a control or an invisible character"
-    if is_identifier(value):
+    if field != IDENTIFIERS and is_identifier(value):
         return "it is, or holds, a known identifier of a participant"
     return ""
 

@@ -30,7 +30,7 @@ def prove_again(root: Path, work: Path, pseudonyms: Pseudonyms, engine: Engine, 
     if not path.is_file():
         raise UsageError(f"{path}: is not there, so nobody knows whom to look for; run trialbids export again")
     guard = remembered_guard(work)
-    done = verify(root, guard.searches, engine, progress, rules=guard.rules)
+    done = verify(root, guard.searches, engine, progress)
     write_verification(work, done)
     return done
 

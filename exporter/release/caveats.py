@@ -43,6 +43,11 @@ def _chosen(facts: Facts) -> Iterator[str]:
         yield "Names and numbers of single devices are released (device): they tell the site."
     if options.weight:
         yield "Weight is released in whole kilograms (weight)."
+    if options.marks.forms:
+        forms = counted(len(options.marks.forms), "form")
+        yield f"A person said that these are no identifiers, and they were not searched for: {forms}."
+    if options.marks.stacks:
+        yield f"Text was detected, and a person let them leave: {counted(len(options.marks.stacks), 'stack')}."
     if facts.accepted:
         yield f"{counted(facts.accepted, 'value')} that no listed pattern covers left because a person accepted them."
     if facts.dicom:

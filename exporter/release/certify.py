@@ -78,10 +78,11 @@ def certify(facts: Facts) -> Certificate:
     )
 
 
-def write_certificate(root: Path, certificate: Certificate) -> None:
-    """``curation/certificate.json`` and ``curation/certificate.html``, only where they change."""
-    write_if_changed(root / "curation" / "certificate.json", json_bytes(certificate.to_json()))
-    write_if_changed(root / "curation" / "certificate.html", page(certificate).encode("utf-8", "backslashreplace"))
+def write_certificate(root: Path, certificate: Certificate) -> bool:
+    """``curation/certificate.json`` and ``curation/certificate.html``; whether either had to change."""
+    contents = (json_bytes(certificate.to_json()), page(certificate).encode("utf-8", "backslashreplace"))
+    changed = [write_if_changed(root / name, data) for name, data in zip(CERTIFICATE_FILES, contents, strict=True)]
+    return any(changed)
 
 
 def _check_words(facts: Facts) -> None:

@@ -195,7 +195,7 @@ class _Export:
         if leaks:
             self.leaks[visit] = leaks
             return None
-        searched = self.guard.searched(visit.subject)
+        searched = self.guard.searches.searched(visit.subject)
         self.states |= {f.path: State(f.size, f.mtime_ns, searched) for f in fragment.files}
         return fragment
 

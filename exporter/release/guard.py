@@ -22,15 +22,15 @@ from ..deidentify.identifiers import (
     write_identifiers,
 )
 from ..deidentify.key import write_private
+from ..deidentify.marks import Marks
 from ..deidentify.options import Options
-from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 from ..errors import UsageError
 from ..pipeline import Plan
 from ..plan.visits import Visit
 from ..tables import json_bytes
 from ..trial import Trial
-from .verify import Searches, searched_for, searches_of
+from .searches import searches_of
 
 TERMS_FILE = "terms.json"
 
@@ -93,26 +93,18 @@ def terms_of(trial: Trial, options: Options, visits: Iterable[Visit]) -> Terms:
 
 
 class Guard:
-    """The searches and the rules of one trial, with a searcher for each subject made when it is first asked for."""
+    """What is searched for in the tree of one trial, with the terms that decide it."""
 
     def __init__(self, known: Known, terms: Terms) -> None:
-        self.terms, self.rules = terms, terms.rules
-        self.searches: Searches = searches_of(known, terms.given, keep_dates=terms.keep_dates, device=terms.device)
-        self._searchers: dict[str, tuple[Searcher, str]] = {}
-
-    def searcher(self, subject: str) -> Searcher:
-        """What is searched for in the files of a subject."""
-        return self._of(subject)[0]
-
-    def searched(self, subject: str) -> str:
-        """Names it, and the rules, without giving them away."""
-        return self._of(subject)[1]
-
-    def _of(self, subject: str) -> tuple[Searcher, str]:
-        if subject not in self._searchers:
-            searcher = self.searches.of_subject(subject)
-            self._searchers[subject] = searcher, searched_for(searcher, self.rules)
-        return self._searchers[subject]
+        self.terms = terms
+        self.searches = searches_of(
+            known,
+            terms.given,
+            keep_dates=terms.keep_dates,
+            device=terms.device,
+            forms=Marks(frozenset(terms.accepted)).forms,
+            rules=terms.rules,
+        )
 
 
 def known_of(plan: Plan, work: Path) -> Known:

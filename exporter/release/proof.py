@@ -19,13 +19,21 @@ from ..deidentify.options import Options
 from ..engine import Engine
 from ..plan.row import PlanRow
 from ..plan.visits import Visit
-from ..progress import Progress, Silent
+from ..progress import Progress
 from ..trial import Trial
 from .certificate import Faces, Facts, IdentifierKind, Pixels, Search
 from .certify import CERTIFICATE_FILES, certify, write_certificate
 from .guard import Guard
 from .session import Fragment
-from .verify import State, Verification, verify, write_verification
+from .verify import (
+    State,
+    Verification,
+    read_unsearched,
+    verify,
+    verify_also,
+    write_unsearched,
+    write_verification,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +54,13 @@ class Release:
 
 def prove(release: Release, engine: Engine, progress: Progress) -> Verification:
     """Inspect the tree, write its certificate, inspect that too; what was found is kept in the work folder."""
-    root, work, guard = release.trial.output, release.trial.work, release.guard
-    done = verify(root, guard.searches, engine, progress, rules=guard.rules, skip=release.states)
-    write_certificate(root, certify(facts_of(release, done)))
-    done = verify(root, guard.searches, engine, Silent(), rules=guard.rules, skip=done.states)
-    before = [leak for leaks in release.stopped.values() for leak in leaks]
-    write_verification(work, done, before)
+    root, work, searches = release.trial.output, release.trial.work, release.guard.searches
+    before = read_unsearched(work, searches)
+    done = verify(root, searches, engine, progress, skip=release.states, unsearched=before)
+    if write_certificate(root, certify(facts_of(release, done))):
+        done = verify_also(done, root, CERTIFICATE_FILES, searches)
+    write_verification(work, done, [leak for leaks in release.stopped.values() for leak in leaks])
+    write_unsearched(work, searches, done)
     return done
 
 
@@ -71,7 +80,7 @@ def facts_of(release: Release, done: Verification) -> Facts:
         options=options,
         kept=kept,
         stopped=stopped,
-        accepted=len(options.marks.accepted),
+        accepted=len(options.marks.accepted) - len(options.marks.forms) - len(options.marks.stacks),
         rejected=len(options.marks.rejected),
         search=_search(release, done),
         pixels=_pixels(release),

@@ -80,7 +80,7 @@ class Staging:
         clock = self.clock(visit)
         staging = self._sessions.staging(visit.subject, visit.session)
         largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
-        searcher, rules = self._guard.searcher(visit.subject), self._guard.rules
+        searcher, rules = self._guard.searches.of_subject(visit.subject), self._guard.searches.rules
         return [
             Job(p, staging, self._work, clock, self._pseudonyms, self.options, searcher, rules) for p in largest_first
         ]
@@ -106,12 +106,12 @@ class Staging:
     def leaks(self, fragment: Fragment) -> tuple[Leak, ...]:
         """What stands in the files of a staged session that no worker has written, and may not leave."""
         by_workers = (f"{dataset.SOURCEDATA}/", *(image.path.removesuffix(".nii.gz") for image in fragment.images))
-        searcher = self._guard.searcher(fragment.visit.subject)
+        searcher = self._guard.searches.of_subject(fragment.visit.subject)
         return tuple(
             leak
             for path in (file.path for file in fragment.files)
             if not path.startswith(by_workers)
-            for leak in inspect_file(self._sessions.staged, path, searcher, self._guard.rules)
+            for leak in inspect_file(self._sessions.staged, path, searcher, self._guard.searches.rules)
         )
 
     def _instances(self, visit: Visit) -> list[Instance]:

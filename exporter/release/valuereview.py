@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..deidentify.kept import read_kept
-from ..deidentify.marks import MARKS_FILE, PIXELS, Mark, read_marks, write_marks
+from ..deidentify.marks import IDENTIFIERS, MARKS_FILE, PIXELS, Mark, read_marks, write_marks
 from ..deidentify.options import options_of
 from ..deidentify.values import REVIEW_FILE, STOPPED, Line, Rules, Stopped, new_marks, review_lines, write_review
 from ..errors import UsageError
 from ..trial import Trial
 from .guard import identifier_test, remembered_identifiers
 from .session import Sessions
+from .verify import read_leaks, subject_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def review_values(trial: Trial, sheet: Sheet | None = None) -> ValueReview:
 
 
 def _stopped(trial: Trial) -> Iterator[Stopped]:
+    for leak in read_leaks(trial.work):
+        if leak.form:
+            yield Stopped(IDENTIFIERS.keyword, leak.form, subject_of(leak.path))
     for fragment in Sessions(trial.work, trial.output).known().values():
         for result in fragment.results:
             if result.reason == PIXELS.keyword:

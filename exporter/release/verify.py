@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import version
-from importlib.resources import files
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..deidentify.identifiers import Exempt, Known, searcher_for, words_of
 from ..deidentify.inspect import Leak, inspect_file
 from ..deidentify.key import write_private
 from ..deidentify.layout import is_folder
 from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 from ..engine import Engine
+from ..errors import UsageError
 from ..progress import Progress
-from ..tables import read_tsv, tsv_bytes
+from ..tables import json_bytes, read_tsv, tsv_bytes
+from .searches import Searches
 
-VERIFIED_FILE, LEAKS_FILE = "verified.tsv", "leaks.tsv"
+VERIFIED_FILE, LEAKS_FILE, UNSEARCHED_FILE = "verified.tsv", "leaks.tsv", "unsearched.json"
 VERIFIED_COLUMNS = ("path", "size", "mtime_ns", "searched")
 LEAK_COLUMNS = ("path", "place", "kind", "form", "value")
 BATCH_FILES = 64
 BATCH_BYTES = 64 * 1024 * 1024
-
-WRITERS = (
-    *("release/dataset.py", "release/page.py", "release/caveats.py", "release/certificate.py", "release/certify.py"),
-    *("release/summary.py", "qc/check.py", "qc/geometry.py", "qc/layout.py", "qc/metrics.py", "qc/verdict.py"),
-    *("stacks/reasons.py", "select/decide.py", "deidentify/options.py"),
-)
-"""The modules whose texts stand in a tree: a name that is made of their words alone cannot be told from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +56,6 @@ class Verification:
         return dict(sorted(Counter(leak.kind for leak in self.leaks).items()))
 
 
-class Searches:
-    """The searchers of a trial: for a subject's own files, and for those that speak of everybody."""
-
-    def __init__(self, known: Known, exempt: Exempt | None = None) -> None:
-        self.known, self.exempt = known, exempt or Exempt()
-        self._shared = known.shared
-
-    def of_subject(self, subject: str) -> Searcher:
-        """The subject's own identifiers, and in texts those of all staff and places."""
-        return searcher_for(self.known.of_subject(subject), self._shared, self.exempt)
-
-    def of_everybody(self) -> Searcher:
-        """All identifiers of the trial."""
-        return searcher_for(self.known.everybody, exempt=self.exempt)
-
-
-def searches_of(known: Known, given: Iterable[str] = (), *, keep_dates: bool = False, device: bool = False) -> Searches:
-    """The searches of a trial that gave the labels ``given`` (subjects, sessions, sites, its name, clinical levels)."""
-    kinds = {kind for kind, is_kept in (("date", keep_dates), ("device", device)) if is_kept}
-    return Searches(known, Exempt(words_of(given) | own_words(), frozenset(kinds)))
-
-
-@cache
-def own_words() -> frozenset[str]:
-    """The words of all texts that trialbids can write into a tree, read from its own source."""
-    package = files("trialbids.exporter")
-    trees = (ast.parse(package.joinpath(name).read_text(encoding="utf-8")) for name in WRITERS)
-    texts = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    spoken = (word for text in texts if isinstance(text, str) for word in text.split())
-    return words_of(word for word in spoken if not any(c.isdigit() for c in word))
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Some files of one subject (or of the tree's top), as a worker inspects them."""
@@ -126,21 +84,19 @@ def verify(
     engine: Engine,
     progress: Progress,
     *,
-    rules: Rules | None = None,
     skip: Mapping[str, State] | None = None,
+    unsearched: Mapping[tuple[str, str], int] | None = None,
 ) -> Verification:
     """Inspect every file, folder and name below ``root``; files that are as ``skip`` says are not read again.
 
-    Raises ``OSError`` where the root cannot be listed.
+    ``unsearched`` are the counts of an earlier proof that searched for the same, where there was one. Raises
+    ``OSError`` where the root cannot be listed.
     """
-    rules, skip = rules or Rules(), skip or {}
-    everybody = searches.of_everybody()
-    sizes, leaks = _walk(root, everybody)
+    sizes, leaks = _walk(root)
     states: dict[str, State] = {}
-    unsearched: Counter[tuple[str, str]] = Counter({(k, r): n for k, r, n in everybody.unsearched})
     progress.start("verifying", len(sizes))
     n_read = 0
-    for batch, found in engine.map(inspect_batch, _batches(root, sizes, searches, everybody, rules, skip, states)):
+    for batch, found in engine.map(inspect_batch, _batches(root, sizes, searches, skip or {}, states)):
         leaks += found
         n_read += len(batch.paths)
         dirty = {leak.path for leak in found}
@@ -149,12 +105,34 @@ def verify(
                 states[path] = State(*sizes[path], batch.searched)
         progress.advance(len(batch.paths))
     progress.done()
+    if unsearched is None:
+        unsearched = {(kind, reason): n for kind, reason, n in searches.everybody.unsearched}
     ordered = tuple(sorted(dict.fromkeys(leaks), key=lambda leak: (leak.path, leak.place, leak.kind, leak.form)))
-    return Verification(len(sizes), n_read, len(searches.known.everybody), dict(unsearched), ordered, states)
+    return Verification(len(sizes), n_read, len(searches.known.everybody), unsearched, ordered, states)
 
 
-def _walk(root: Path, searcher: Searcher) -> tuple[dict[str, tuple[int, int]], list[Leak]]:
-    """Size and time of every file below the root, and the names of folders that may not be there."""
+def verify_also(done: Verification, root: Path, paths: Sequence[str], searches: Searches) -> Verification:
+    """The same proof with some files of the whole tree that were written after it."""
+    batch = Batch(root, tuple(paths), searches.everybody, searches.rules, searches.searched(""))
+    found = inspect_batch(batch)
+    dirty = {leak.path for leak in found}
+    states = {path: _state(root, path, batch.searched) for path in paths if path not in dirty}
+    others = tuple(leak for leak in done.leaks if leak.path not in paths)
+    seen = {*done.states, *(leak.path for leak in done.leaks)}
+    n_files = done.n_files + sum(path not in seen for path in paths)
+    return replace(done, n_files=n_files, leaks=(*others, *found), states={**done.states, **states})
+
+
+def _state(root: Path, path: str, searched: str) -> State:
+    status = (root / path).lstat()
+    return State(status.st_size, status.st_mtime_ns, searched)
+
+
+def _walk(root: Path) -> tuple[dict[str, tuple[int, int]], list[Leak]]:
+    """Size and time of every file below the root, and the folders that may not be there.
+
+    The names of the others are searched with those of the files in them.
+    """
     sizes: dict[str, tuple[int, int]] = {}
     leaks: list[Leak] = []
 
@@ -163,9 +141,10 @@ def _walk(root: Path, searcher: Searcher) -> tuple[dict[str, tuple[int, int]], l
 
     for folder, names, entries in os.walk(root, onerror=refuse):
         above = os.path.relpath(folder, root)
+        if not names and not entries and above != ".":
+            leaks.append(Leak(above, "name", "empty-folder"))  # its name alone would tell, and no export leaves one
         for name in sorted(names):
             path = name if above == "." else f"{above}/{name}"
-            leaks += [Leak(path, "name", hit.kind, hit.form) for hit in searcher.in_text(name)]
             if (root / path).is_symlink():
                 leaks.append(Leak(path, "", "not-a-file"))
             elif not is_folder(path):
@@ -181,18 +160,15 @@ def _batches(
     root: Path,
     sizes: Mapping[str, tuple[int, int]],
     searches: Searches,
-    everybody: Searcher,
-    rules: Rules,
     skip: Mapping[str, State],
     states: dict[str, State],
 ) -> Iterator[Batch]:
     """The files to read, subject by subject; what is as it was goes straight into ``states``."""
     by_subject: dict[str, list[str]] = {}
     for path in sizes:
-        by_subject.setdefault(_subject_of(path), []).append(path)
+        by_subject.setdefault(subject_of(path), []).append(path)
     for subject, paths in sorted(by_subject.items()):
-        searcher = searches.of_subject(subject) if subject else everybody
-        searched = searched_for(searcher, rules)
+        searched = searches.searched(subject)
         stale = []
         for path in sorted(paths):
             if skip.get(path) == State(*sizes[path], searched):
@@ -200,7 +176,8 @@ def _batches(
             else:
                 stale.append(path)
         for part in _parts(stale, sizes):
-            yield Batch(root, part, searcher, rules, searched)
+            searcher = searches.of_subject(subject) if subject else searches.everybody
+            yield Batch(root, part, searcher, searches.rules, searched)
 
 
 def _parts(paths: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, ...]]:
@@ -216,18 +193,10 @@ def _parts(paths: Sequence[str], sizes: Mapping[str, tuple[int, int]]) -> Iterat
         yield tuple(part)
 
 
-def _subject_of(path: str) -> str:
+def subject_of(path: str) -> str:
     """The label of the subject in whose folder a file lies, "" for those of the whole tree."""
     folder = next((part for part in path.split("/")[:-1] if part.startswith("sub-")), "")
     return folder.removeprefix("sub-")
-
-
-def searched_for(searcher: Searcher, rules: Rules) -> str:
-    """Names what is searched for and by which rules and program, without giving it away."""
-    accepted = sorted((k, sorted(v)) for k, v in rules.accepted.items())
-    keys = sorted(rules.allowed.keys)
-    parts = (sorted(searcher.words), sorted(searcher.uids), searcher.literals, accepted, keys, rules.keep_dates)
-    return hashlib.sha256(repr((version("trialbids"), parts)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def read_states(work: Path) -> dict[str, State]:
@@ -250,6 +219,31 @@ def write_verification(work: Path, done: Verification, stopped: Iterable[Leak] =
     ]
     write_leaks(work, (*stopped, *done.leaks))
     write_private(work / VERIFIED_FILE, tsv_bytes(VERIFIED_COLUMNS, clean))
+
+
+def read_leaks(work: Path) -> tuple[Leak, ...]:
+    """What the last export or proof found. Raises ``UsageError`` where the list of it is damaged."""
+    path = work / LEAKS_FILE
+    try:
+        return tuple(Leak(**row) for row in read_tsv(path)) if path.exists() else ()
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path}: is damaged; run the export again") from error
+
+
+def read_unsearched(work: Path, searches: Searches) -> dict[tuple[str, str], int] | None:
+    """How many identifiers an earlier proof could not search for; None where it searched for others."""
+    try:
+        known = json.loads((work / UNSEARCHED_FILE).read_bytes())
+        found = {(kind, reason): int(n) for kind, reason, n in known["unsearched"]}
+        return found if known["searched"] == searches.searched("") else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_unsearched(work: Path, searches: Searches, done: Verification) -> None:
+    """Remember the counts: to make them anew takes every form of every identifier."""
+    counts = [[kind, reason, n] for (kind, reason), n in sorted(done.unsearched.items())]
+    write_private(work / UNSEARCHED_FILE, json_bytes({"searched": searches.searched(""), "unsearched": counts}))
 
 
 def write_leaks(work: Path, leaks: Iterable[Leak]) -> None:

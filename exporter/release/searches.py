@@ -1,0 +1,90 @@
+"""What is searched for in a trial's tree: one searcher for each subject and one for everybody, made when needed."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache, cached_property, lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+
+from ..deidentify.identifiers import Exempt, Identifier, Known, searcher_for, words_of
+from ..deidentify.search import Searcher
+from ..deidentify.shapes import Rules
+
+RECENT = 64
+"""So many subjects' searchers are kept: a session's files are looked at soon after each other."""
+
+WRITERS = (
+    *("release/dataset.py", "release/page.py", "release/caveats.py", "release/certificate.py", "release/certify.py"),
+    *("release/summary.py", "qc/check.py", "qc/geometry.py", "qc/layout.py", "qc/metrics.py", "qc/verdict.py"),
+    *("stacks/reasons.py", "select/decide.py", "deidentify/options.py"),
+)
+"""The modules whose texts stand in a tree: a name that is made of their words alone cannot be told from them."""
+
+
+class Searches:
+    """The searchers of a trial. To name what is searched for (``searched``) takes no searcher, so that a run over a
+    large trial in which nothing has changed makes none.
+    """
+
+    def __init__(self, known: Known, exempt: Exempt | None = None, rules: Rules | None = None) -> None:
+        self.known, self.exempt, self.rules = known, exempt or Exempt(), rules or Rules()
+        self._shared = known.shared
+        self.of_subject = lru_cache(RECENT)(self._of_subject)
+
+    def _of_subject(self, subject: str) -> Searcher:
+        """The subject's own identifiers, and in texts those of all staff and places."""
+        return searcher_for(self.known.of_subject(subject), self._shared, self.exempt)
+
+    @cached_property
+    def everybody(self) -> Searcher:
+        """All identifiers of the trial."""
+        return searcher_for(self.known.everybody, exempt=self.exempt)
+
+    def searched(self, subject: str) -> str:
+        """Names what is searched for in a subject's files (or, for "", in those of the whole tree), and by which rules
+        and program, without giving it away."""
+        own = self.known.of_subject(subject) if subject else self.known.everybody
+        return _digest(self._base, own)
+
+    @cached_property
+    def _base(self) -> str:
+        rules = self.rules
+        accepted = sorted((k, sorted(v)) for k, v in rules.accepted.items())
+        forms = (accepted, sorted(rules.allowed.keys), rules.keep_dates)
+        exempt = (sorted(self.exempt.words), sorted(self.exempt.kinds), sorted(self.exempt.forms))
+        return _digest(repr((version("trialbids"), forms, exempt)), self._shared)
+
+
+def _digest(base: str, identifiers: Iterable[Identifier]) -> str:
+    parts = [base, *(f"{i.kind}\0{i.value}" for i in sorted(identifiers))]
+    return hashlib.sha256("\1".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def searches_of(
+    known: Known,
+    given: Iterable[str] = (),
+    *,
+    keep_dates: bool = False,
+    device: bool = False,
+    forms: Iterable[str] = (),
+    rules: Rules | None = None,
+) -> Searches:
+    """The searches of a trial that gave the labels ``given`` (subjects, sessions, sites, its name, clinical levels).
+
+    ``forms`` of identifiers are not searched for.
+    """
+    kinds = {kind for kind, is_kept in (("date", keep_dates), ("device", device)) if is_kept}
+    return Searches(known, Exempt(words_of(given) | own_words(), frozenset(kinds), frozenset(forms)), rules)
+
+
+@cache
+def own_words() -> frozenset[str]:
+    """The words of all texts that trialbids can write into a tree, read from its own source."""
+    package = files("trialbids.exporter")
+    trees = (ast.parse(package.joinpath(name).read_text(encoding="utf-8")) for name in WRITERS)
+    texts = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    spoken = (word for text in texts if isinstance(text, str) for word in text.split())
+    return words_of(word for word in spoken if not any(c.isdigit() for c in word))
