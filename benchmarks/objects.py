@@ -79,7 +79,9 @@ def measure(folder: Path, target: Path) -> float:
         state = path.stat()
         read_file(Found(path=str(path), size=state.st_size, mtime_ns=state.st_mtime_ns, ctime_ns=0), readings)
     rows = readings.rows
-    context = ObjectContext("ABC", "01", Pseudonyms(bytes(32)), Shift(73_000), 17_969 * 86_400 + 36_900.0)
+    context = ObjectContext(
+        "ABC", "01", Pseudonyms(bytes(32)), Shift(73_000), 17_969 * 86_400 + 36_900.0, bodypart="prostate"
+    )
     begun = time.process_time()
     written = write_objects(rows, target, context)
     return len(written.paths) / (time.process_time() - begun)

@@ -12,7 +12,8 @@ from .engine import Engine
 from .errors import UsageError
 from .harmonise import Harmonised, harmonise
 from .inventory.instance import Instance
-from .inventory.run import Inventory, scan
+from .inventory.lists import UNREADABLE_FILE, write_unreadable
+from .inventory.run import Inventory, NothingReadable, scan
 from .plan.build import Planned, build_plan
 from .plan.history import remembered, rescue
 from .plan.ledger import Ledger
@@ -60,8 +61,15 @@ class EditedPlan:
 
 
 def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
-    """Find and read every DICOM object below the sources."""
-    return scan(trial.sources, trial.work / "inventory", engine=engine, progress=progress)
+    """Find and read every DICOM object below the sources.
+
+    Raises ``UsageError`` where there is none; what was met instead is listed in the work folder.
+    """
+    try:
+        return scan(trial.sources, trial.work / "inventory", engine=engine, progress=progress)
+    except NothingReadable as nothing:
+        write_unreadable(trial.work / UNREADABLE_FILE, nothing.unreadable)
+        raise
 
 
 def plan_trial(

@@ -21,7 +21,7 @@ DESCRIPTION = "dataset_description.json"
 PREPARED, DECIDED = "rotation.new", "rotation.ready"
 """Where a rotation of the key puts its files: one rename from the first to the second decides it."""
 
-OF_ONE_KEY = ("sessions", "staging", "verified.tsv", "unsearched.json", "terms.json")
+OF_ONE_KEY = ("sessions", "staging", "verified.tsv", "unsearched.json", "terms.json", "leaks.tsv")
 """What was made under one key and is good for no other."""
 
 

@@ -19,9 +19,20 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file by a temporary neighbour and one rename: a reader sees the old bytes or the new."""
+    _write(path, data, 0o666)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """As :func:`write_atomic`, a file that only its owner may read, from its first byte on."""
+    _write(path, data, 0o600)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)  # what a killed run left may have another mode
     try:
-        with temporary.open("wb") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

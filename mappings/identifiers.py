@@ -26,13 +26,18 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRules:
-    """The whole of ``identifiers.yaml``. ``tags`` gives the kind of every listed element, ``common`` is lower-case."""
+    """The whole of ``identifiers.yaml``. ``tags`` gives the kind of every listed element, ``common`` is lower-case,
+    ``months`` gives the number (1 to 12) of every name of a month.
+    """
 
     version: int
     kinds: Mapping[str, Kind]
     tags: Mapping[int, str]
     other_names: str
     common: frozenset[str]
+    months: Mapping[str, int]
+    fillers: frozenset[str]
+    entities: frozenset[str]
 
 
 @cache
@@ -52,10 +57,16 @@ def identifier_rules() -> IdentifierRules:
             tags[tag] = name
     if spec["other_names"] not in kinds:
         raise ValueError(f"identifiers.yaml: other_names: there is no kind {spec['other_names']}")
+    months = [(name, number) for number, names in enumerate(spec["months"], start=1) for name in names]
+    if len(spec["months"]) != 12 or len(dict(months)) != len(months):
+        raise ValueError("identifiers.yaml: months: there are twelve, and no name stands twice")
     return IdentifierRules(
         version=spec["version"],
         kinds=MappingProxyType(kinds),
         tags=MappingProxyType(tags),
         other_names=spec["other_names"],
         common=frozenset(spec["common"]),
+        months=MappingProxyType(dict(months)),
+        fillers=frozenset(spec["fillers"]),
+        entities=frozenset(spec["entities"]),
     )

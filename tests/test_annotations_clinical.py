@@ -77,6 +77,8 @@ def test_a_level_may_be_a_word_that_elsewhere_means_missing(tmp_path: Path) -> N
     [
         *[(name, "93", "89") for name in ("age", "AGE", "age_years", "AgeAtVisit")],
         ("age_months", "1100", "1068"),
+        ("age_days", "36500", "32507"),
+        ("age_in_weeks", "5000", "4644"),
         ("age", "88.5", "88.5"),
         ("dosage", "93", "93"),
         ("stage", "93", "93"),

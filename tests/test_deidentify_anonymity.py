@@ -123,6 +123,29 @@ def test_the_tree_is_read_as_released_with_visits_and_models_and_without_labels(
     assert "AA" not in str(assess(found))
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.sampled_from(["count_all", "", "1:count_all", "a.b", "[0]", "age", "."]) | st.text(max_size=3), max_size=4
+    )
+)
+def test_law_the_names_of_columns_are_only_shown(names: list[str]) -> None:
+    rows = [tuple("ab"[(n >> place) & 1] for place in range(len(names))) for n in range(9)]
+    plain = assess(quasi(*rows, columns=tuple(f"c{place}" for place in range(len(names)))))
+    found = assess(quasi(*rows, columns=tuple(names)))
+    assert [c.name for c in found.columns] == names
+    assert (found.k, found.sizes, found.small) == (plain.k, plain.sizes, plain.small)
+    assert {s for o in found.offers for s in o.steps if s.startswith("leave out ") and "participant" not in s} == {
+        f"leave out {name}" for name in names if found.n_small
+    }
+
+
+def test_a_column_called_as_the_counts_is_one_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "participants.tsv").write_text("participant_id\tcount_all\nsub-AA\t3\nsub-BB\t4\n")
+    found = assess(read_quasi(tmp_path, {}))
+    assert [(c.name, c.values, c.rarest) for c in found.columns] == [("count_all", 2, 1), ("device model", 1, 2)]
+
+
 def test_a_tree_without_participants_has_no_groups(tmp_path: Path) -> None:
     assert assess(read_quasi(tmp_path, {})).k == 0
 

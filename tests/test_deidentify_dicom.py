@@ -14,13 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
-    JPEG2000Lossless,
     SecondaryCaptureImageStorage,
 )
 
@@ -51,9 +49,9 @@ def test_the_subject_is_a_label_and_what_was_done_is_said():
 
 
 def test_only_claimed_options_are_coded():
-    out = released(mr_object(), options=Options(keep_dates=True, keep_times=True, device=True), defaced=True)
+    out = released(mr_object(), options=Options(keep_dates=True, keep_times=True, device=True))
     codes = [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
-    assert codes == ["113100", "113102", "113106", "113108", "113109"]
+    assert codes == ["113100", "113106", "113108", "113109"]
     assert out.LongitudinalTemporalInformationModified == "UNMODIFIED"
 
 
@@ -174,6 +172,10 @@ def test_a_lookup_table_passes_only_with_an_image_that_needs_it():
     assert SECRET not in deidentify_object(file_bytes(ds), context())
 
 
+def test_an_implausible_weight_does_not_leave():
+    assert "PatientWeight" not in released(mr_object(PatientWeight="320"), options=Options(weight=True))
+
+
 def test_weight_leaves_only_if_asked_in_whole_kilograms():
     ds = mr_object(PatientWeight="71.62")
     assert "PatientWeight" not in released(ds)
@@ -191,11 +193,35 @@ def test_the_device_is_named_only_if_asked():
 def test_what_the_trial_drops_or_suppresses_is_absent():
     allowed = allow_list().changed(drop=["ManufacturerModelName"])
     ds = mr_object(ManufacturerModelName="Skyra", PatientAge="050Y")
-    out = released(ds, options=Options(allowed=allowed), suppress=frozenset(("sex", "age", "site")))
+    out = released(ds, options=Options(allowed=allowed, suppress=frozenset(("sex", "age", "site"))))
     assert "ManufacturerModelName" not in out
     assert "PatientAge" not in out
     assert out.PatientSex == ""
     assert out["ClinicalTrialSiteID"].is_empty
+
+
+def test_a_number_that_the_trial_drops_is_absent_whatever_the_object_calls_it():
+    options = Options(allowed=allow_list().changed(drop=["EchoTime", "NumberOfAverages"]))
+    out = released(mr_object(NumberOfAverages=2, EffectiveEchoTime=100.0, PixelBandwidth=200), options=options)
+    assert out["EchoTime"].is_empty
+    assert not {"NumberOfAverages", "EffectiveEchoTime"} & set(out.dir())
+    assert out.PixelBandwidth == 200
+
+
+@pytest.mark.parametrize(
+    ("age", "band", "leaves"), [("067Y", None, "067Y"), ("094Y", 5, "085Y"), ("090W", None, "001Y")]
+)
+def test_an_age_leaves_in_years_capped_and_in_the_band_of_the_trial(age: str, band: int | None, leaves: str):
+    assert released(mr_object(PatientAge=age), options=Options(age_band=band)).PatientAge == leaves
+
+
+@pytest.mark.parametrize("bodypart", ["brain", ""])
+def test_objects_that_may_show_a_face_are_written_only_where_the_trial_allows_faces(bodypart: str):
+    data = file_bytes(mr_object())
+    for options in (Options(), Options(deface=("tool", "{input}", "{output}"))):
+        with pytest.raises(ValueError, match="face"):
+            deidentify_object(data, context(bodypart=bodypart, options=options))
+    assert deidentify_object(data, context(bodypart=bodypart, options=Options(keep_faces=True)))
 
 
 def test_diffusion_becomes_standard():
@@ -211,16 +237,6 @@ def test_pixels_pass_unchanged_in_every_encoding(syntax: Any):
     out = released(ds)
     assert out.PixelData == PIXELS
     assert (out.Rows, list(out.PixelSpacing), out.PixelRepresentation) == (4, [0.5, 0.5], 0)
-
-
-def test_compressed_pixels_pass_unchanged():
-    frame = b"\xff\x4f\xff\x51 not really a picture"
-    ds = mr_object()
-    ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
-    ds.PixelData = encapsulate([frame])
-    out = released(ds)
-    assert out.file_meta.TransferSyntaxUID == JPEG2000Lossless
-    assert next(generate_frames(out.PixelData, number_of_frames=1)).startswith(frame)
 
 
 def test_nothing_beside_the_image_passes():
@@ -305,14 +321,13 @@ def test_a_truncated_object_is_refused(cut: int):
 @given(st.integers(132, 1200), st.binary(min_size=1, max_size=6))
 @settings(max_examples=100, deadline=None)
 def test_damaged_bytes_are_refused_or_leak_nothing(at: int, noise: bytes):
-    data = file_bytes(mr_object(ImageComments="Canaryseven", OtherPatientIDs="Canaryseven"))
+    data = file_bytes(mr_object(ImageComments="Canaryseven", PatientID="Canaryseven", AccessionNumber="Canaryseven"))
     try:
         out = deidentify_object(data[:at] + noise + data[at + len(noise) :], context())
     except ConversionError as error:
         assert SECRET.decode() not in str(error)
     else:
         assert SECRET not in out
-        assert b"4711" not in out
 
 
 def test_objects_of_other_kinds_are_not_written():

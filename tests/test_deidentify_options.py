@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from seriesmaker import series, stacks_of
 
+from trialbids.exporter.annotations.clinical import ClinicalRows
 from trialbids.exporter.deidentify.options import NOT_CLAIMED, Options, options_of
 from trialbids.exporter.deidentify.pseudonyms import Pseudonyms
 from trialbids.exporter.deidentify.sidecar import Sidecar, make_sidecar
 from trialbids.exporter.deidentify.times import Clock
 from trialbids.exporter.errors import UsageError
 from trialbids.exporter.inventory.instance import Instance
-from trialbids.exporter.release.people import banded
+from trialbids.exporter.release.people import banded, coarser
 from trialbids.exporter.release.said import Said, said
 from trialbids.exporter.trial import Trial, load_trial
 from trialbids.mappings.record import Record
@@ -103,7 +104,7 @@ def test_fields_can_be_added_as_numbers_or_words_and_dropped(tmp_path: Path) -> 
         ("deface: [tool, '{input}', '{output}']\nfaces: allow", "give one of the two"),
         ("faces: blur", "'quarantine' or 'allow'"),
         ("generalise_age: 7", "5 or 10"),
-        ("suppress: [weight]", "'site', 'sex' or 'age'"),
+        ("suppress: [weight]", "'weight' is no column that is released"),
         ("aliases: none.csv", "there is no file"),
     ],
 )
@@ -117,5 +118,21 @@ def test_what_the_headers_say_of_a_person_leaves_in_coarse_form() -> None:
     old = Instance(path="", PatientSex="F", PatientAge="094Y", PatientWeight=61.53)
     assert said([old]) == Said("F", "89", "n/a")
     assert said([old], weight=True).weight == "62"
-    assert said([Instance(path="", PatientWeight=60001.0)], weight=True).weight == "n/a"
+    for weight in (60001.0, 320.0, 0.0):
+        assert said([Instance(path="", PatientWeight=weight)], weight=True).weight == "n/a"
     assert (banded("67", 5), banded("67", 10), banded("67", None), banded("n/a", 10)) == ("65", "60", "67", "n/a")
+
+
+def test_a_step_against_small_groups_holds_for_the_clinical_table_too() -> None:
+    rows = ClinicalRows(
+        ("age", "sex", "age_months", "psa"),
+        {"A": {"age": "67", "sex": "F", "age_months": "806", "psa": "4.5"}},
+        {("A", "01"): {"age": "n/a", "psa": "9"}},
+        (),
+        (),
+    )
+    made = coarser(rows, 10, ("sex", "psa"))
+    assert made.participants["A"]["age"] == "60" and made.participants["A"]["sex"] == "n/a"
+    assert int(made.participants["A"]["age_months"]) in range(700, 806)
+    assert made.sessions["A", "01"] == {"age": "n/a", "psa": "n/a"}
+    assert coarser(rows, None, ()) is rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import unicodedata
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialbids.exporter.errors import UsageError
-from trialbids.exporter.tables import json_bytes, read_table, read_tsv, tsv_bytes
+from trialbids.exporter.tables import json_bytes, read_table, read_tsv, tsv_bytes, write_atomic, write_private
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
 
@@ -62,6 +63,23 @@ def test_what_is_no_table_is_refused_with_a_sentence(tmp_path: Path, text: str, 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=words):
         read_table(path)
+
+
+def test_a_private_file_is_its_owners_alone_and_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    write_atomic(path, b"old")
+    left = path.with_name(f".t.tsv.{os.getpid()}.tmp")
+    left.write_bytes(b"half of what a killed run wrote")
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+    write_private(path, b"new")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert [p.name for p in tmp_path.iterdir()] == ["t.tsv"]
+
+
+def _umask() -> int:
+    now = os.umask(0o022)
+    os.umask(now)
+    return now
 
 
 def test_columns_without_a_name_are_no_fault(tmp_path: Path) -> None:

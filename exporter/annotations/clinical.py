@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from trialbids.mappings import participant
+
 from ..errors import UsageError
 from ..plan.visits import Visit
 from ..tables import read_table
@@ -22,10 +24,8 @@ LARGEST = 999_999
 MOST_DIGITS = 8
 """Significant digits that leave: nothing is measured better, and a telephone number has more."""
 
-OLDEST = 89
-"""Years: nobody leaves as older than this (45 CFR 164.514(b)(2)(i)(C))."""
-
-PER_YEAR = {"months": 12, "month": 12, "weeks": 52, "week": 52, "days": 365, "day": 365}
+UNITS = {"months": "M", "month": "M", "weeks": "W", "week": "W", "days": "D", "day": "D"}
+"""Words of a column's name that say in which unit its ages are; without one they are years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def oldest(column: str) -> float:
     words = {word.casefold() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", column)}
     if "age" not in words:
         return math.inf
-    return OLDEST * next((PER_YEAR[word] for word in words if word in PER_YEAR), 1)
+    return participant.highest(next((UNITS[word] for word in sorted(words) if word in UNITS), "Y"))
 
 
 def _split(

@@ -31,6 +31,9 @@ AGE = re.compile(r"age(_?years)?( \(visits\))?", re.IGNORECASE)
 
 YEARS = re.compile(r"(\d{1,3})(\D.*)?")
 BETWEEN_VISITS = " / "
+COUNT, AFTER_PLACE = "count_all", ":"
+"""Arrow's own column of counts. In a table a column is called by its place and name, so that any name may stand twice
+and none is that of the counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +134,20 @@ def assess(quasi: Quasi, least: int = LEAST) -> Anonymity:
     if not quasi.rows:
         return Anonymity(tuple(Column(name, 0, 0) for name in quasi.columns))
     columns = zip(*quasi.rows, strict=True)
-    table = pa.table({name: list(cells) for name, cells in zip(quasi.columns, columns, strict=True)})
+    names = [f"{place}{AFTER_PLACE}{name}" for place, name in enumerate(quasi.columns)]
+    table = pa.table(dict(zip(names, map(list, columns), strict=True)))
     counted = _groups(table)
-    sizes = counted["count_all"].to_pylist()
-    order = [(name, "ascending") for name in ("count_all", *quasi.columns)]
-    under = counted.filter(pc.field("count_all") < least).sort_by(order)
+    sizes = counted[COUNT].to_pylist()
+    under = counted.filter(pc.field(COUNT) < least).sort_by([(name, "ascending") for name in (COUNT, *names)])
     return Anonymity(
-        columns=tuple(_column(table, name) for name in quasi.columns),
+        columns=tuple(_column(table, name) for name in names),
         participants=len(quasi.rows),
         k=min(sizes),
         groups=len(sizes),
         n_small=under.num_rows,
-        in_small=sum(under["count_all"].to_pylist()),
+        in_small=sum(under[COUNT].to_pylist()),
         small=tuple(
-            Group(tuple(_short(str(row[name])) for name in quasi.columns), row["count_all"])
+            Group(tuple(_short(str(row[name])) for name in names), row[COUNT])
             for row in under.slice(0, MOST_LISTED).to_pylist()
         ),
         sizes=_by_size(sizes, least),
@@ -153,15 +156,20 @@ def assess(quasi: Quasi, least: int = LEAST) -> Anonymity:
 
 
 def _groups(table: pa.Table) -> pa.Table:
-    """The distinct rows with ``count_all``; a table without columns is one group."""
+    """The distinct rows with how often each occurs; a table without columns is one group."""
     if not table.num_columns:
-        return pa.table({"count_all": [table.num_rows]})
-    return table.group_by(table.column_names).aggregate([([], "count_all")])
+        return pa.table({COUNT: [table.num_rows]})
+    return table.group_by(table.column_names).aggregate([([], COUNT)])
+
+
+def _shown(name: str) -> str:
+    """The name of a column of a table as the tree has it."""
+    return name.partition(AFTER_PLACE)[2]
 
 
 def _column(table: pa.Table, name: str) -> Column:
-    counts = _groups(table.select([name]))["count_all"].to_pylist()
-    return Column(name, len(counts), min(counts))
+    counts = _groups(table.select([name]))[COUNT].to_pylist()
+    return Column(_shown(name), len(counts), min(counts))
 
 
 def _short(value: str) -> str:
@@ -189,21 +197,25 @@ class _Step:
 
     @property
     def name(self) -> str:
-        return f"age in bands of {self.width} years" if self.width else f"leave out {self.column}"
+        return f"age in bands of {self.width} years" if self.width else f"leave out {_shown(self.column)}"
 
     def applied(self, table: pa.Table) -> pa.Table:
         """The table after the step."""
         if not self.width:
             return table.drop_columns([self.column])
         for at, name in enumerate(table.column_names):
-            if AGE.fullmatch(name):
+            if AGE.fullmatch(_shown(name)):
                 table = table.set_column(at, name, _in_bands(table[name], self.width))
         return table
 
 
 def _steps(table: pa.Table) -> list[_Step]:
     """What can be done to a table, the mildest first."""
-    banded = [_Step(width=width) for width in BANDS] if any(map(AGE.fullmatch, table.column_names)) else []
+    banded = (
+        [_Step(width=width) for width in BANDS]
+        if any(AGE.fullmatch(_shown(name)) for name in table.column_names)
+        else []
+    )
     return [
         *(step for step in banded if _cost(table, step.applied(table))),
         *(_Step(column=name) for name in table.column_names),
@@ -224,7 +236,7 @@ def _cost(before: pa.Table, after: pa.Table) -> int:
 
 def _offers(table: pa.Table, least: int) -> tuple[Offer, ...]:
     """Each single step with what it comes to, the best first; a row of steps where no single one is enough."""
-    sizes = _groups(table)["count_all"].to_pylist()
+    sizes = _groups(table)[COUNT].to_pylist()
     few = sum(n for n in sizes if n < least)
     what = f"leave out the {few} participant{'s' if few != 1 else ''} in groups under {least}"
     leave = Offer((what,), few * table.num_columns, min((n for n in sizes if n >= least), default=0), 0)
@@ -241,7 +253,7 @@ def _judged(table: pa.Table, steps: Sequence[_Step], least: int) -> Offer:
     after = table
     for step in steps:
         after = step.applied(after)
-    sizes = _groups(after)["count_all"].to_pylist()
+    sizes = _groups(after)[COUNT].to_pylist()
     names = tuple(step.name for step in steps)
     return Offer(names, _cost(table, after), min(sizes), sum(n for n in sizes if n < least))
 

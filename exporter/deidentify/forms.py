@@ -1,15 +1,15 @@
 """From one identifier all its written forms: as words of a text, and as strings that may stand in any bytes.
 
 A text is read as words: accents, case and separators do not count, so that ``DOE^JOHN``, ``Doe, John`` and ``doe_john``
-are one form of two words. Only what words cannot tell (order, initials, transliteration, order of a date's numbers) is
-a form of its own.
+are one form of two words. Only what words cannot tell (order, initials, transliteration) is a form of its own: how a
+text writes a day, or parts what is one word, is read in the text (``search.py``).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise, permutations
@@ -35,35 +35,32 @@ MOST_NAMES = 4
 FIRST_YEAR = 1901
 """Dates before are placeholders (19000101, 00010101) or have been moved."""
 
-_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 
 _SPELT = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "þ": "th", "ð": "dh", "ñ": "ny"}
 )
 _STRIPPED = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ı": "i", "ħ": "h"})
-_WORD = re.compile(r"[^\W_]+")
-_RUNS = re.compile(r"\d+|[^\W\d_]+")
+_UNSEEN = dict.fromkeys(
+    (0, 0xAD, 0x34F, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
+     *range(0xFE00, 0xFE10), 0xFEFF)
+)  # fmt: skip
+"""Characters that are not seen: zero width, soft hyphens, directions, joiners, the zeros of UTF-16 read as bytes."""
+
+_BYTE_ORDER = ("\u00ff\u00fe", "\u00fe\u00ff", "\ufeff")
+WORD = re.compile(r"[^\W_]+")
+RUN = re.compile(r"\d+|[^\W\d_]+")
+_DIGIT = re.compile(r"(?![0-9])\d")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
 _SEPARATORS = {
-    "name": (" ", "^", "_", "-", ".", ",", ", ", ""),
-    "id": (" ", "_", "-", ".", "/", ""),
-    "date": (" ", "-", ".", "/", ""),
-    "text": (" ", "_", "-", ", ", ""),
+    "name": (" ", "^", "_", "-", ".", ",", ", "),
+    "id": (" ", "_", "-", ".", "/"),
+    "text": (" ", "_", "-", ", "),
 }
-"""What may stand between the words of a form in bytes."""
+"""What may stand between the words of a form in bytes, beside nothing."""
 
 _PARTS = re.compile(r"[,;^/()=\n]+")
 
@@ -85,15 +82,20 @@ class Forms:
 
 
 def fold(text: str) -> str:
-    """Text without case, accents and compatibility forms.
+    """Text without case, accents, compatibility forms and what is not seen; digits of all scripts are ASCII.
 
-    >>> fold("Mu\u0308ller-Lüdenscheidt, STRAẞE")
+    >>> fold("Mu\u0308ller-Lüden\u00adscheidt, STRAẞE")
     'muller-ludenscheidt, strasse'
     """
+    if text.startswith(_BYTE_ORDER):
+        text = text.lstrip("\u00ff\u00fe\ufeff")
     if text.isascii():
-        return text.lower()
-    bare = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_STRIPPED)
-    return "".join(c for c in bare if not unicodedata.combining(c))
+        return text.replace("\0", "").lower()
+    bare = unicodedata.normalize("NFKD", text.translate(_UNSEEN).casefold()).casefold().translate(_STRIPPED)
+    if bare.isascii():
+        return bare
+    seen = "".join(c for c in bare if not unicodedata.combining(c))
+    return seen if seen.isascii() else _DIGIT.sub(lambda found: str(unicodedata.decimal(found[0])), seen)
 
 
 def words(text: str) -> list[str]:
@@ -102,7 +104,7 @@ def words(text: str) -> list[str]:
     >>> words("sub-DOE^John_01.nii")
     ['sub', 'doe', 'john', '01', 'nii']
     """
-    return _WORD.findall(fold(text))
+    return WORD.findall(fold(text))
 
 
 def runs(text: str) -> list[str]:
@@ -111,7 +113,7 @@ def runs(text: str) -> list[str]:
     >>> runs("JohnDoe2")
     ['johndoe', '2']
     """
-    return _RUNS.findall(fold(text))
+    return RUN.findall(fold(text))
 
 
 def uids_in(text: str) -> list[str]:
@@ -119,25 +121,41 @@ def uids_in(text: str) -> list[str]:
     return _UID.findall(text)
 
 
-def forms_of(form: str, value: str) -> Forms:
-    """All forms of a value, by the form of its kind (``mappings/identifiers.yaml``: name, id, date, text, uid).
+def forms_of(form: str, value: str, common: Set[str] = frozenset()) -> Forms:
+    """All forms of a value, by the form of its kind (``mappings/identifiers.yaml``: name, id, date, text, uid), without
+    those of which every word is one letter or ``common``.
 
     >>> sorted(forms_of("name", "Doe^Jo").words)
-    ['doe jo', 'doejo', 'jdoe', 'jo doe', 'jodoe']
+    ['doe j', 'doe jo', 'doej', 'doejo', 'j doe', 'jdoe', 'jo doe', 'jodoe']
     """
     if form == "uid":
         exact = value.strip()
-        return Forms(literals=_literals([exact]), uids=frozenset([exact])) if len(exact) >= LEAST_LITERAL else Forms()
+        return Forms(literals=_written([exact]), uids=frozenset([exact])) if len(exact) >= LEAST_LITERAL else Forms()
+    if form == "date":
+        return _date_forms(value, common)
     composed = unicodedata.normalize("NFC", value).lower()
-    spellings = dict.fromkeys((composed, fold(value), composed.translate(_SPELT)))
-    sequences = dict.fromkeys(found for s in spellings for found in _MAKERS[form](s))
-    if not any(map(_is_enough, sequences)):
+    spellings = (composed,) if value.isascii() else (composed, fold(value), fold(composed.translate(_SPELT)))
+    sequences = [
+        sequence
+        for sequence in dict.fromkeys(found for s in dict.fromkeys(spellings) for found in _MAKERS[form](s))
+        if _is_enough(sequence)
+    ]
+    if not sequences:
         return Forms()
-    joined = (separator.join(w) for w in sequences for separator in _SEPARATORS[form])
-    return Forms(
-        words=frozenset(fold(" ".join(w)) for w in sequences if _is_enough(w)),
-        literals=_literals(joined if form == "date" else (*spellings, *joined)),
-    )
+    phrases: set[str] = set()
+    literals = set(_written(s for s in spellings if not common or _tells(words(s), common)))
+    for sequence in sequences:
+        spaced = " ".join(sequence)
+        phrase = spaced if spaced.isascii() else fold(spaced)
+        if not common or _tells(phrase.split(" "), common):
+            phrases.add(phrase)
+            literals.update(_joined(sequence, _SEPARATORS[form]))
+    return Forms(frozenset(phrases), frozenset(literals))
+
+
+def _tells(found: Iterable[str], common: Set[str]) -> bool:
+    """Does any of these words tell who somebody is?"""
+    return any(len(word) > 1 and word not in common for word in found)
 
 
 def _is_enough(sequence: tuple[str, ...]) -> bool:
@@ -146,18 +164,36 @@ def _is_enough(sequence: tuple[str, ...]) -> bool:
     if joined.isdigit():
         is_plain = len(sequence) == 1 or any(len(word) == len("YYYY") for word in sequence)
         return len(joined) >= (LEAST_DIGITS if is_plain else LEAST_LITERAL)
+    if len(joined) >= LEAST_CHARACTERS:
+        return True
     return sum(1 + (c.isalpha() and c.lower() == c.upper()) for c in joined) >= LEAST_CHARACTERS
 
 
-def _literals(texts: Iterable[str]) -> frozenset[str]:
-    """Strings for bytes: long enough, and not so even that voxels would spell them."""
-    lowered = {text.strip().lower() for text in texts}
-    return frozenset(t for t in lowered if len(t) >= LEAST_LITERAL and len(set(t)) >= LEAST_DISTINCT and not _ramps(t))
+def _joined(sequence: tuple[str, ...], separators: tuple[str, ...]) -> Iterable[str]:
+    """The strings for bytes of a sequence of words."""
+    if len(sequence) == 1:
+        return sequence if _is_unlike_voxels(sequence[0]) else ()
+    letters = "".join(sequence)
+    if len(set(letters)) < LEAST_DISTINCT:
+        return _written(s.join(sequence) for s in separators)
+    least, gaps = LEAST_LITERAL - len(letters), len(sequence) - 1
+    return [s.join(sequence) for s in separators if len(s) * gaps >= least]
+
+
+def _written(texts: Iterable[str]) -> frozenset[str]:
+    """Strings for bytes, of texts as they are written."""
+    return frozenset(t for text in texts if _is_unlike_voxels(t := text.strip().lower()))
+
+
+def _is_unlike_voxels(text: str) -> bool:
+    """Is a string long enough, and not so even that voxels would spell it?"""
+    return len(text) >= LEAST_LITERAL and len(set(text)) >= LEAST_DISTINCT and not _ramps(text)
 
 
 def _ramps(text: str) -> bool:
     """Does every character follow the one before at the same distance, as in 12345678?"""
-    return len({ord(b) - ord(a) for a, b in pairwise(text)}) == 1
+    step = ord(text[1]) - ord(text[0])
+    return ord(text[2]) - ord(text[1]) == step and all(ord(b) - ord(a) == step for a, b in pairwise(text))
 
 
 def _with_run_together(sequence: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -170,13 +206,13 @@ def _name(text: str) -> Iterator[tuple[str, ...]]:
     """A person's name (PS3.5 6.2: Family^Given^Middle^Prefix^Suffix, groups parted by ``=``), or as it was typed."""
     for group in text.split("="):
         if "^" in group:
-            components = [_WORD.findall(c) for c in group.split("^")]
+            components = [WORD.findall(c) for c in group.split("^")]
             families, givens = components[0], [w for c in components[1:3] for w in c]
         elif "," in group:
             before, _, after = group.partition(",")
-            families, givens = _WORD.findall(before), _WORD.findall(after)
+            families, givens = WORD.findall(before), WORD.findall(after)
         else:
-            yield from _unordered(_WORD.findall(group))
+            yield from _unordered(WORD.findall(group))
             continue
         yield from _ordered(families, givens)
 
@@ -220,14 +256,14 @@ def _unordered(typed: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _identifier(text: str) -> Iterator[tuple[str, ...]]:
-    """An id as it is, run together, its digits alone, and without leading zeros."""
-    parts = tuple(_WORD.findall(text))
+    """An id as it is, run together, its digits alone, each long run of them, and without leading zeros."""
+    parts = tuple(WORD.findall(text))
     if not parts:
         return
     yield from _with_run_together(parts)
     joined = "".join(parts)
     digits = "".join(c for c in joined if c.isdigit())
-    for number in (joined, digits):
+    for number in (joined, digits, *parts, *RUN.findall(joined)):
         if number.isdigit():
             yield (number,)
             yield (number.lstrip("0"),)
@@ -237,7 +273,7 @@ def _identifier(text: str) -> Iterator[tuple[str, ...]]:
 def _phrase(text: str) -> Iterator[tuple[str, ...]]:
     """An address, an institution, a telephone number: the whole, each part of it, its digits where it is a number."""
     for part in dict.fromkeys((text, *_PARTS.split(text))):
-        if found := tuple(_WORD.findall(part)):
+        if found := tuple(WORD.findall(part)):
             yield from _with_run_together(found)
     digits = "".join(c for c in text if c.isdigit())
     if len(digits) >= LEAST_DIGITS and len(digits) * 2 > sum(c.isalnum() for c in text):
@@ -245,28 +281,45 @@ def _phrase(text: str) -> Iterator[tuple[str, ...]]:
         yield (digits.lstrip("0"),)
 
 
-def _date(text: str) -> Iterator[tuple[str, ...]]:
-    """A day in eight formats, in both orders of its numbers."""
+def spoken(year: str, month: str, day: str) -> str:
+    """The form as which a day is searched for in texts, whatever stands between its numbers.
+
+    >>> spoken("1958", "10", "9")
+    '1958 10 09'
+    """
+    return f"{year} {month:0>2} {day:0>2}"
+
+
+def _date_forms(text: str, common: Set[str]) -> Forms:
+    """A day as digits in every order and as ``spoken``, and in its usual formats for bytes."""
     day = _day(text)
     if day is None:
-        return
-    y, m, d = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}"
-    for order in ((y, m, d), (d, m, y), (m, d, y)):
-        yield from _with_run_together(order)
-    for short in (d + m + y[2:], y[2:] + m + d, m + d + y[2:]):
-        yield (short,)
+        return Forms()
+    phrase = spoken(str(day.year), str(day.month), str(day.day))
+    y, m, d = phrase.split(" ")
+    short = y[2:]
+    orders = ((y, m, d), (d, m, y), (m, d, y))
+    phrases = {phrase, *map("".join, orders), d + m + short, short + m + d, m + d + short}
+    literals = _date_literals(day, orders)
+    if common:
+        phrases = {p for p in phrases if _tells(p.split(" "), common)}
+        literals = [x for x in literals if _tells(words(x), common)]
+    return Forms(frozenset(phrases), _written(literals))
+
+
+def _date_literals(day: date, orders: tuple[tuple[str, str, str], ...]) -> list[str]:
+    y, number, d = str(day.year), str(day.day), orders[0][2]
     month = _MONTHS[day.month - 1]
+    found = [s.join(order) for order in orders for s in (" ", "-", ".", "/", "")]
     for name in dict.fromkeys((month, month[:3])):
-        for number in dict.fromkeys((d, str(day.day))):
-            for order in ((number, name, y), (name, number, y)):
-                yield from _with_run_together(order)
-    if (str(day.day), str(day.month)) != (d, m):
-        for order in (
-            (str(day.day), str(day.month), y),
-            (str(day.month), str(day.day), y),
-            (y, str(day.month), str(day.day)),
-        ):
-            yield order
+        for n in dict.fromkeys((d, number)):
+            found += [s.join((n, name, y)) for s in (" ", "-", ".", "/", "")]
+            found += [s.join((name, n, y)) for s in (" ", "-", ".", "/", ", ", "")]
+            found.append(f"{name} {n}, {y}")
+    one = (number, str(day.month))
+    if one != (d, orders[0][1]):
+        found += [s.join(o) for o in ((*one, y), (*one[::-1], y), (y, *one[::-1])) for s in (" ", "-", ".", "/")]
+    return found
 
 
 def _day(text: str) -> date | None:
@@ -280,4 +333,4 @@ def _day(text: str) -> date | None:
     return day if day.year >= FIRST_YEAR else None
 
 
-_MAKERS = {"name": _name, "id": _identifier, "date": _date, "text": _phrase}
+_MAKERS = {"name": _name, "id": _identifier, "text": _phrase}

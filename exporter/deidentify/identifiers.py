@@ -16,9 +16,8 @@ from trialbids.mappings.vocabulary import vocabulary
 
 from ..inventory.identities import split
 from ..inventory.instance import Instance
-from ..tables import read_tsv, tsv_bytes
+from ..tables import read_tsv, tsv_bytes, write_private
 from .forms import Forms, forms_of, words
-from .key import write_private
 from .search import Searcher
 
 IDENTIFIERS_FILE = "identifiers.tsv"
@@ -118,20 +117,23 @@ def read_identifiers(work: Path) -> Known:
 
 
 def searcher_for(
-    identifiers: Iterable[Identifier], text_only: Iterable[Identifier] = (), exempt: Exempt | None = None
+    identifiers: Iterable[Identifier],
+    exempt: Exempt | None = None,
+    *,
+    in_bytes: bool = True,
+    shared: Searcher | None = None,
 ) -> Searcher:
-    """A search for all forms of these identifiers; those in ``text_only`` are not searched for in bytes.
+    """A search for all forms of these identifiers; without ``in_bytes`` in texts alone. ``shared`` is searched with it.
 
     What cannot be searched for is counted by kind and reason in ``Searcher.unsearched``.
     """
     exempt = exempt or Exempt()
     common = common_words() | exempt.words
-    whole = {i for i in identifiers if i.kind not in exempt.kinds}
     texts: dict[str, str] = {}
     uids: dict[str, str] = {}
     literals: dict[str, str] = {}
     unsearched: Counter[tuple[str, str]] = Counter()
-    for identifier in sorted(whole | {i for i in text_only if i.kind not in exempt.kinds}):
+    for identifier in sorted(i for i in identifiers if i.kind not in exempt.kinds):
         forms, reason = _searchable(identifier, common)
         if exempt.forms:
             forms = Forms(forms.words - exempt.forms, forms.literals - exempt.forms, forms.uids - exempt.forms)
@@ -139,9 +141,10 @@ def searcher_for(
             unsearched[identifier.kind, reason] += 1
         texts.update(dict.fromkeys(forms.words, identifier.kind))
         uids.update(dict.fromkeys(forms.uids, identifier.kind))
-        if identifier in whole:
+        if in_bytes:
             literals.update(dict.fromkeys(forms.literals, identifier.kind))
-    return Searcher(texts, uids, tuple(sorted(literals.items())), tuple(sorted((*k, n) for k, n in unsearched.items())))
+    counts = tuple(sorted((*k, n) for k, n in unsearched.items()))
+    return Searcher(texts, uids, tuple(sorted(literals.items())), counts, shared)
 
 
 @lru_cache(maxsize=65536)

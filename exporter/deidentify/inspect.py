@@ -11,7 +11,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from . import shapes
+from trialbids.mappings.names import name_rules
+
+from . import prose, shapes
+from .documents import faults, spec_of
+from .kept import RECORD
 from .layout import kind_of
 from .look import Leak, Look
 from .search import Searcher
@@ -20,6 +24,7 @@ from .tablelooks import look_into_parquet, look_into_participants, look_into_sca
 from .volumes import look_into_image
 
 _RELEASE_LINE = re.compile(r"^\d+\.\d+\.\d+ \d{4}-\d\d-\d\d$", re.MULTILINE)
+_CERTIFICATE = "curation/certificate.json"
 __all__ = ["Leak", "inspect_file"]
 
 _NUMBERS = re.compile(rb"[0-9eE+\-. \n]*")
@@ -48,6 +53,8 @@ def inspect_file(root: Path, relative: str, searcher: Searcher, rules: Rules | N
     except (ValueError, KeyError, TypeError, RecursionError) as error:  # no file of that kind: it cannot be inspected
         found.append(Leak(relative, "", "unreadable", value=type(error).__name__))
         found += [look.leak(f"byte {h.offset}", h) for h in searcher.in_bytes(path.read_bytes())]
+    if kind == "dicom" and not look.rules.sourcedata:
+        found.append(Leak(relative, "name", "unknown-file"))
     return tuple(dict.fromkeys(found))
 
 
@@ -64,13 +71,36 @@ def _attributes(path: Path) -> list[str]:
         return []
 
 
-def _text(look: Look, path: Path) -> Iterator[Leak]:
-    yield from look.text("text", look.read(path).decode("utf-8"))
+def _readme(look: Look, path: Path) -> Iterator[Leak]:
+    """The lines of the template below the trial's name, and no others."""
+    text = look.read(path).decode("utf-8")
+    for number, line in prose.strange_lines(text, _name_of(look.root)):
+        yield look.odd(f"line {number}", "unknown-text", line)
+    yield from look.text("text", text)
+
+
+def _name_of(root: Path) -> str:
+    """The trial's name as the dataset's description gives it; its form is judged there."""
+    try:
+        return str(json.loads((root / "dataset_description.json").read_bytes())["Name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _ignored(look: Look, path: Path) -> Iterator[Leak]:
+    """The patterns of ``names.yaml``."""
+    text = look.read(path).decode("utf-8")
+    for line in sorted({*text.split("\n")} - {"", *name_rules().bidsignore}):
+        yield look.odd("text", "unknown-text", line)
+    yield from look.text("text", text)
 
 
 def _changes(look: Look, path: Path) -> Iterator[Leak]:
-    """The release's own days are no days of a subject's."""
-    yield from look.text("text", _RELEASE_LINE.sub("", look.read(path).decode("utf-8")))
+    """What releases write. Their own days are no days of a subject's."""
+    text = look.read(path).decode("utf-8")
+    for number, line in prose.strange_changes(text):
+        yield look.odd(f"line {number}", "unknown-text", line)
+    yield from look.text("text", _RELEASE_LINE.sub("", text))
 
 
 def _html(look: Look, path: Path) -> Iterator[Leak]:
@@ -78,9 +108,32 @@ def _html(look: Look, path: Path) -> Iterator[Leak]:
     page = _Page()
     page.feed(data.decode("utf-8"))
     page.close()
+    for word in dict.fromkeys(prose.strange_words(page.texts, _texts_in(_certificate_of(look.root)))):
+        yield look.odd("text", "unknown-text", word)
     yield from look.text("text", "\n".join(page.texts))
     for hit in look.searcher.in_bytes(data):
         yield look.leak(f"byte {hit.offset}", hit)
+
+
+def _certificate_of(root: Path) -> Any:
+    """The certificate that the page shows, None where there is none; it is judged itself."""
+    try:
+        return json.loads((root / _CERTIFICATE).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every key, text and number."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield key
+            yield from _texts_in(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts_in(entry)
+    else:
+        yield str(value)
 
 
 class _Page(HTMLParser):
@@ -107,8 +160,39 @@ class _Page(HTMLParser):
 
 
 def _json(look: Look, path: Path) -> Iterator[Leak]:
-    """A JSON of ours outside the images: every key, text and number is searched."""
-    yield from _walk_json(look, "", _loaded(look, path))
+    """A JSON of ours outside the images: it has its form, and every key, text and number is searched besides."""
+    content = _loaded(look, path)
+    for place, kind, value in faults(spec_of(look.relative, content, look.rules), content):
+        yield look.odd(place, kind, value)
+    yield from _walk_json(look, "", content)
+
+
+class _Whole(int):
+    """A whole number of a JSON that knows how it is written."""
+
+    written: str
+
+    def __new__(cls, written: str) -> _Whole:
+        self = super().__new__(cls, written)
+        self.written = written
+        return self
+
+    def __str__(self) -> str:
+        return self.written
+
+
+class _Decimal(float):
+    """Any other number of a JSON that knows how it is written: a double has fewer digits than an id may have."""
+
+    written: str
+
+    def __new__(cls, written: str) -> _Decimal:
+        self = super().__new__(cls, written)
+        self.written = written
+        return self
+
+    def __str__(self) -> str:
+        return self.written
 
 
 def _loaded(look: Look, path: Path) -> Any:
@@ -119,7 +203,8 @@ def _loaded(look: Look, path: Path) -> Any:
             raise ValueError("a key stands twice")
         return dict(pairs)
 
-    return json.loads(look.read(path).decode("utf-8"), object_pairs_hook=once)
+    text = look.read(path).decode("utf-8")
+    return json.loads(text, object_pairs_hook=once, parse_int=_Whole, parse_float=_Decimal)
 
 
 def _walk_json(look: Look, place: str, value: Any) -> Iterator[Leak]:
@@ -139,11 +224,15 @@ def _walk_json(look: Look, place: str, value: Any) -> Iterator[Leak]:
 
 
 def _sidecar(look: Look, path: Path) -> Iterator[Leak]:
-    """An image's JSON: allow-listed keys, each with a value of its form. What has its form is not searched."""
+    """An image's JSON: allow-listed keys, each with a value of its form.
+
+    Numbers, closed words and codes of ours are not searched; what a site may have typed is, whatever its form.
+    """
     content = _loaded(look, path)
     if not isinstance(content, dict):
         raise TypeError("an image's JSON is an object")
     accepted = {value for values in look.rules.accepted.values() for value in values}
+    patterned = {listed.bids for listed in look.rules.allowed.fields if listed.patterns}
     for key, value in content.items():
         shape = shapes.shape_of(key, look.rules)
         if shape is None:
@@ -154,8 +243,11 @@ def _sidecar(look: Look, path: Path) -> Iterator[Leak]:
         if not is_right:
             yield look.odd(f"/{key}", "odd-value", value)
         words = value if isinstance(value, list) else [value]
-        if not is_right or key in shapes.PROSE or any(isinstance(w, str) and w in accepted for w in words):
+        typed = key in shapes.PROSE or key in patterned or any(isinstance(w, str) and w in accepted for w in words)
+        if not is_right or typed:
             yield from _walk_json(look, f"/{key}", value)
+        elif key == RECORD and isinstance(value, dict):
+            yield from _walk_json(look, f"/{key}/evidence", value.get("evidence"))  # ids of a site's own rules
 
 
 def _mask(look: Look, path: Path) -> Iterator[Leak]:
@@ -184,15 +276,16 @@ def _image(look: Look, path: Path) -> Iterator[Leak]:
         yield Leak(look.relative, place, kind, form, value)
 
 
-def _dicom(look: Look, path: Path) -> Iterator[Leak]:
+def _dicom(look: Look, _: Path) -> Iterator[Leak]:
     from .objects import look_into_object  # pydicom: only where DICOM is released
 
-    for place, kind, form, value in look_into_object(path, look.searcher):
+    for place, kind, form, value in look_into_object(look.root, look.relative, look.searcher, look.rules):
         yield Leak(look.relative, place, kind, form, value)
 
 
 _LOOKS: dict[str, Callable[[Look, Path], Iterable[Leak]]] = {
-    "text": _text,
+    "readme": _readme,
+    "ignored": _ignored,
     "changes": _changes,
     "html": _html,
     "json": _json,

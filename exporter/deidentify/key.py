@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..tables import write_private
 from .pseudonyms import Pseudonyms
 
 KEY_FILE = "secret.key"
@@ -150,21 +151,6 @@ def pinned(work: Path) -> str | None:
 def pin(work: Path, pseudonyms: Pseudonyms) -> None:
     """Remember the key of a work folder, by its fingerprint."""
     write_private(work / PIN_FILE, f"{pseudonyms.fingerprint}\n".encode())
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all, and on the disk before this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _was_used(work: Path) -> bool:

@@ -11,7 +11,7 @@ from trialbids.mappings.fields import AllowList, Field
 
 from ..errors import UsageError
 from ..stacks.stack import Stack
-from ..tables import CONTROL, read_tsv, tsv_bytes, write_atomic
+from ..tables import CONTROL, read_tsv, tsv_bytes, write_private
 
 MARKS_FILE = "marks.tsv"
 COLUMNS = ("field", "value", "mark", "by", "date")
@@ -55,8 +55,15 @@ class Marks:
 
     def lets(self, field: Field, text: str) -> bool:
         """May this text leave as it is?"""
-        pair = (field.keyword, text)
-        return pair not in self.rejected and (field.passes(text) or pair in self.accepted)
+        return self.allows(field.keyword, text, field.passes(text))
+
+    def allows(self, keyword: str, text: str, listed: bool) -> bool:
+        """May this text of a field leave, which a list knows or not?"""
+        return not self.stops(keyword, text) and (listed or (keyword, text) in self.accepted)
+
+    def stops(self, keyword: str, text: str) -> bool:
+        """Has a person said that this text of a field may not leave?"""
+        return (keyword, text) in self.rejected
 
     @property
     def forms(self) -> frozenset[str]:
@@ -141,9 +148,9 @@ def read_marks(path: Path) -> tuple[Mark, ...]:
 
 
 def write_marks(path: Path, marks: Iterable[Mark]) -> None:
-    """Write the whole history, in one atomic write."""
+    """Write the whole history, in one atomic write; it is private."""
     rows = [{"field": m.field, "value": _quoted(m.value), "mark": m.mark, "by": m.by, "date": m.date} for m in marks]
-    write_atomic(path, tsv_bytes(COLUMNS, rows))
+    write_private(path, tsv_bytes(COLUMNS, rows))
 
 
 def newest(marks: Sequence[Mark]) -> dict[tuple[str, str], Mark]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import product
 from typing import Any
 
 from trialbids.mappings.fields import LARGEST_NUMBER, AllowList, Field, allow_list, legal_number
@@ -14,12 +15,17 @@ from trialbids.mappings.names import name_rules
 from trialbids.mappings.record import Record, check_value
 from trialbids.mappings.vocabulary import vocabulary
 
-from .options import BASIC, CHARACTERISTICS, DEVICE, FULL_DATES, MODIFIED_DATES, VISUAL_FEATURES
+from .options import BASIC, CHARACTERISTICS, DEVICE, FULL_DATES, MODIFIED_DATES, VISUAL_FEATURES, Options
 from .sidecar import INGREDIENTS
 
 Shape = Callable[[Any], bool]
 
 UID = re.compile(r"2\.25\.\d{1,39}")
+_UID_LIKE = re.compile(r"(?<![\d.])[0-2](\.\d+){3,}")
+UID_ROOTS = ("1.2.", "1.3.", "2.16.")
+"""Where organisations get their UIDs (ISO member bodies, identified organisations, countries)."""
+LEAST_DOTS_ANYWHERE = 5
+"""Below other roots a UID has six components and more; fewer are a version."""
 TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d{1,6})?")
 STAMP = re.compile(r"(\d{4})-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?)?")
 LAST_YEAR = 1925
@@ -34,11 +40,14 @@ CODES = {c.value: c.meaning for c in (BASIC, VISUAL_FEATURES, FULL_DATES, MODIFI
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a tree may hold: its allow-list, values that a person accepted (by keyword), and whether dates were kept."""
+    """What a tree may hold: its allow-list, values that a person accepted (by keyword), whether dates were kept, and
+    whether DICOM lies in it.
+    """
 
     allowed: AllowList = field(default_factory=allow_list)
     accepted: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
     keep_dates: bool = False
+    sourcedata: bool = True
 
 
 def shape_of(key: str, rules: Rules) -> Shape | None:
@@ -97,6 +106,37 @@ def _numbers(key: str, value: Any) -> bool:
 
 def _small(value: Any) -> bool:
     return is_number(value) and abs(value) <= LARGEST_NUMBER
+
+
+def is_released_uid(text: str) -> bool:
+    """Is a UID a pseudonym, or one that the standard registers?
+
+    >>> is_released_uid("2.25.4711"), is_released_uid("1.2.840.10008.1.2.1"), is_released_uid("1.2.840.99.1.2")
+    (True, True, False)
+    """
+    return UID.fullmatch(text) is not None or text in _registered()
+
+
+@cache
+def _registered() -> frozenset[str]:
+    """Every UID of PS3.6."""
+    # half of pydicom, which most trees need no more
+    from pydicom.uid import UID_dictionary  # pyright: ignore[reportPrivateImportUsage]
+
+    return frozenset(UID_dictionary)
+
+
+def foreign_uids(text: str) -> Iterator[str]:
+    """What looks like a UID in a text, and is none that may leave: whose it is, nobody here needs to know.
+
+    >>> list(foreign_uids("of 1.3.12.2.1107.5, as 2.25.4711 by pydicom 3.0.2 and 1.0.20260724"))
+    ['1.3.12.2.1107.5']
+    """
+    for found in _UID_LIKE.finditer(text):
+        token = found[0]
+        is_long = token.count(".") >= LEAST_DOTS_ANYWHERE
+        if (is_long or token.startswith(UID_ROOTS)) and not is_released_uid(token):
+            yield token
 
 
 def is_stamp(value: str, *, keep_dates: bool) -> bool:
@@ -167,9 +207,18 @@ def _body_parts() -> frozenset[str]:
     return frozenset(part.upper() for part in vocabulary()["bodypart"].values)
 
 
-def _words_of_ours(value: Any) -> bool:
-    """Sentences of ours, which are searched for identifiers besides."""
-    return isinstance(value, list) and all(isinstance(v, str) and len(v) <= 200 for v in value)
+@cache
+def methods() -> frozenset[str]:
+    """Every sentence of ``DeidentificationMethod``."""
+    return frozenset(
+        sentence
+        for dates, times, defaced in product((False, True), repeat=3)
+        for sentence in Options(keep_dates=dates, keep_times=times).methods(defaced=defaced)
+    )
+
+
+def _are_methods(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) and v in methods() for v in value)
 
 
 _OWN: Mapping[str, Shape] = {
@@ -184,7 +233,7 @@ _OWN: Mapping[str, Shape] = {
     "TaskName": lambda v: v == "unknown",
     "PulseSequenceType": lambda v: v in name_rules().pulse_sequences.values(),
     "RepetitionTimeExcitation": _small,
-    "DeidentificationMethod": _words_of_ours,
+    "DeidentificationMethod": _are_methods,
     "DeidentificationMethodCodeSequence": _codes,
     "ConversionSoftware": lambda v: v in ("dcm2niix", "trialbids", "pydicom"),
     "ConversionSoftwareVersion": lambda v: _matches(VERSION, v),

@@ -13,7 +13,7 @@ from trialbids.mappings.fields import AllowList
 from ..errors import UsageError
 from ..harmonise.tablefile import read_listing
 from ..review.values import same
-from ..tables import plain, tsv_bytes, write_atomic
+from ..tables import plain, tsv_bytes, write_private
 from .kept import Kept
 from .marks import EDITABLE_ACTIONS, LONGEST, NO, OK, Mark, hindrance, newest, reviewable, value_id
 
@@ -131,8 +131,7 @@ def write_review(path: Path, lines: Iterable[Line]) -> None:
         }
         for line in lines
     ]
-    write_atomic(path, tsv_bytes(COLUMNS, rows))
-    path.chmod(0o600)
+    write_private(path, tsv_bytes(COLUMNS, rows))
 
 
 def shown(value: str) -> str:

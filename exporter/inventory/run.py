@@ -58,11 +58,19 @@ class Inventory:
         return frozenset(item.series_uid for item in self.unreadable if item.series_uid)
 
 
+class NothingReadable(UsageError):
+    """There is no instance below any source; ``unreadable`` says of every file met why it is none."""
+
+    def __init__(self, message: str, unreadable: tuple[Unreadable, ...]) -> None:
+        super().__init__(message)
+        self.unreadable = unreadable
+
+
 def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Progress) -> Inventory:
     """Read the headers of all DICOM below ``sources`` (folders, files, archives).
 
     ``store`` is a private folder for what the next run can reuse; it is made if needed and is itself never searched.
-    Raises ``UsageError`` where a source does not exist, or there is no DICOM instance below any of them.
+    Raises ``UsageError`` where a source does not exist, ``NothingReadable`` where there is no DICOM instance below any.
     """
     _check_sources(sources)
     progress.start("Finding files", None)
@@ -75,7 +83,7 @@ def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Prog
     instances = sorted(from_table(Instance, state.table()), key=lambda instance: instance.key)
     unreadable = sorted([*walk.unreadable, *state.unreadable], key=lambda item: (item.path, item.member, item.reason))
     if not instances:
-        raise UsageError(_nothing_found(sources, walk, unreadable))
+        raise NothingReadable(_nothing_found(sources, walk, unreadable), tuple(unreadable))
     return Inventory(
         instances=tuple(instances),
         unreadable=tuple(unreadable),

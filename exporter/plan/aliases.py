@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,19 @@ def read_aliases(path: Path) -> tuple[AliasRow, ...]:
     return tuple(found.values())
 
 
+def _refuse_circles(path: Path, rows: Sequence[AliasRow]) -> None:
+    """Aliases that lead back to where they began, whoever of them is met in the source."""
+    steps = {(row.name, row.site): row for row in rows if row.name != row.person}
+    for start in steps.values():
+        row, lines = start, [start.line]
+        while (following := steps.get((row.person, row.site))) is not None and following.line not in lines:
+            row = following
+            lines.append(row.line)
+        if following is start and len(lines) > 1:
+            where = ", ".join(map(str, sorted(lines)))
+            raise UsageError(f"{path}: lines {where}: go in a circle; one of the ids must be the person's own")
+
+
 def find_aliases(path: Path | None, namespaces: Namespaces, pinned: Collection[Identity]) -> Aliases:
     """The aliases of a trial, those of aliases followed to their end.
 
@@ -66,7 +79,8 @@ def find_aliases(path: Path | None, namespaces: Namespaces, pinned: Collection[I
         return Aliases({})
     steps: dict[Identity, tuple[Identity, int]] = {}
     absent = 0
-    for row in read_aliases(path):
+    rows = read_aliases(path)
+    for row in rows:
         sources = _sources(path, row, namespaces)
         absent += not sources or not namespaces.places(row.person)
         for source in sources:
@@ -74,6 +88,7 @@ def find_aliases(path: Path | None, namespaces: Namespaces, pinned: Collection[I
             if target != source:
                 steps.setdefault(source, (target, row.line))
     ends = {source: _follow(path, source, steps) for source in steps}
+    _refuse_circles(path, rows)
     notices = []
     if absent:
         message = f"{absent} rows of the table of aliases name an id that is not in this source: is it spelt as there?"

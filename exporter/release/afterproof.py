@@ -11,13 +11,15 @@ from ..errors import UsageError
 from ..places import tree_key
 from ..progress import Progress
 from .guard import remembered_guard
-from .verify import Verification, verify, write_verification
+from .verify import Verification, read_leaks, verify, write_verification
 
 MOST_LINES = 20
 
 
 def prove_again(root: Path, work: Path, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Verification:
     """Inspect the whole tree against all that the work folder remembers; the leaks are listed in it, privately.
+
+    What kept a session out of the tree stays listed.
 
     The caller holds the folder. Raises ``UsageError`` where the tree belongs to another key, or the work folder does
     not know whom to look for.
@@ -31,7 +33,7 @@ def prove_again(root: Path, work: Path, pseudonyms: Pseudonyms, engine: Engine, 
         raise UsageError(f"{path}: is not there, so nobody knows whom to look for; run trialbids export again")
     guard = remembered_guard(work)
     done = verify(root, guard.searches, engine, progress)
-    write_verification(work, done)
+    write_verification(work, done, [leak for leak in read_leaks(work) if not (root / leak.path).exists()])
     return done
 
 

@@ -59,6 +59,12 @@ def withdraw(target: Path) -> None:
         shutil.rmtree(parent)
 
 
+def sessions_in(root: Path) -> set[tuple[str, str]]:
+    """The labels of subject and session of every session that lies in the tree."""
+    found = (path for pattern in ("sub-*/ses-*", "*/sub-*/ses-*", "*/*/sub-*/ses-*") for path in root.glob(pattern))
+    return {(path.parent.name.removeprefix("sub-"), path.name.removeprefix("ses-")) for path in found if path.is_dir()}
+
+
 def clear_leftovers(root: Path) -> None:
     """Remove what a killed run left behind: folders on their way in or out, and half-written tables."""
     below = ("", "sub-*/", "derivatives/*/sub-*/", "sourcedata/sub-*/")

@@ -199,6 +199,15 @@ def add_change(root: Path, day: str, sentences: Sequence[str]) -> None:
     write_atomic(path, (entry + ("\n" + old if old else "")).encode())
 
 
+def release_days(root: Path) -> list[str]:
+    """The days (ISO 8601) of all releases that ``CHANGES`` names, the newest first."""
+    try:
+        lines = (root / "CHANGES").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line.rpartition(" ")[2] for line in lines if line[:1].isdigit()]
+
+
 def _scans_dictionary() -> dict[str, Any]:
     """What the columns of ``scans.tsv`` mean."""
     out: dict[str, Any] = {}

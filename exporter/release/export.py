@@ -23,15 +23,15 @@ from ..plan.visits import Visit
 from ..progress import Progress
 from ..trial import Trial
 from . import dataset
-from .commit import clear_leftovers, commit, withdraw
+from .commit import clear_leftovers, commit, sessions_in, withdraw
 from .guard import Guard, identifier_test, known_of, remember, terms_of
 from .held import Closed, Held
 from .image import Image
 from .job import Outcome, run_job
 from .linkage import write_linkage
-from .people import people
+from .people import coarser, people
 from .private import Failure, Private, write_private
-from .proof import Release, leaks_by_kind, prove
+from .proof import Release, prove
 from .session import (
     UNFINISHED,
     Fragment,
@@ -42,7 +42,7 @@ from .staging import Staging
 from .summary import Run, Summary, measure_tree, summarise
 from .unpack import Unpacked
 from .unplaced import unplaced
-from .verify import State, read_states
+from .verify import State, leaks_by_kind, read_leaks, read_states, session_of
 
 IDENTIFIER_FOUND = "identifier-found"
 """Why a session is in quarantine in whose files something stood that may not leave."""
@@ -81,8 +81,10 @@ class _Export:
         self.options = options_of(trial, marks)
         self.guard = Guard(known, terms_of(trial, self.options, self._all_visits()))
         self.states = read_states(trial.work)
+        self.dirty = {session_of(leak.path) for leak in read_leaks(trial.work)}
         self.staging = Staging(plan, trial, pseudonyms, self.sessions, self.masks, self.options, self.guard)
-        self.clinical = join_clinical(trial.clinical, self._all_visits(), self._aliases())
+        clinical = join_clinical(trial.clinical, self._all_visits(), self._aliases())
+        self.clinical = coarser(clinical, trial.generalise_age, trial.suppress)
         self.failures: list[Failure] = []
         self.held: list[Held] = []
         self.leaks: dict[Visit, tuple[Leak, ...]] = {}
@@ -107,7 +109,9 @@ class _Export:
             if stale or gone:
                 dataset.hide_tables(self.trial.output)
             fresh = self._make(stale, wanted, unpacked)
-        gone += sorted(set(self.known) & {(v.subject, v.session) for v in self.leaks})
+        stopped = {(v.subject, v.session) for v in self.leaks}
+        orphans = set() if self.held else sessions_in(self.trial.output) - set(self.known)
+        gone += sorted((set(self.known) & stopped) | orphans)
         for key in gone:
             self._withdraw(key)
         counts = {
@@ -144,7 +148,7 @@ class _Export:
 
     def _is_good(self, visit: Visit, value: str) -> bool:
         fragment = self.known.get((visit.subject, visit.session))
-        if fragment is None or not self.sessions.is_good(fragment, value):
+        if fragment is None or fragment.key in self.dirty or not self.sessions.is_good(fragment, value):
             return False
         if fragment.folders != (folders := self.staging.folders(visit)):  # the source was moved
             self.known[fragment.key] = replace(fragment, folders=folders)
@@ -168,7 +172,7 @@ class _Export:
         outcomes: dict[Visit, list[Outcome]] = defaultdict(list)
         fragments = []
         self.progress.start("converting", sum(left.values()))
-        for job, outcome in self.engine.map(run_job, unpacked.jobs()):
+        for job, outcome in self.engine.map(run_job, map(self.staging.armed, unpacked.jobs())):
             unpacked.done(job)
             visit = job.planned.visit
             outcomes[visit].append(outcome)
@@ -215,10 +219,11 @@ class _Export:
         for part in dataset.PARTS:
             withdraw(self.trial.output / part / f"sub-{key[0]}" / f"ses-{key[1]}")
         self.sessions.forget(*key)
-        del self.known[key]
+        self.known.pop(key, None)
 
     def _write_participants(self, fragments: Sequence[Fragment]) -> None:
-        persons = people(fragments, age_band=self.trial.generalise_age, suppress=self.trial.suppress)
+        own = set(self.trial.suppress) & {"site", "sex", "age"}
+        persons = people(fragments, age_band=self.trial.generalise_age, suppress=own)
         dataset.write_participants(self.trial.output, persons, self.clinical, self.trial.clinical)
 
     def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:

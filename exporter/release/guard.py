@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,15 @@ from ..deidentify.identifiers import (
     searcher_for,
     write_identifiers,
 )
-from ..deidentify.key import write_private
 from ..deidentify.marks import Marks
-from ..deidentify.options import Options
+from ..deidentify.options import NOT_CLAIMED, Options
 from ..deidentify.shapes import Rules
 from ..errors import UsageError
 from ..pipeline import Plan
 from ..plan.visits import Visit
-from ..tables import json_bytes
+from ..tables import json_bytes, write_private
 from ..trial import Trial
+from . import dataset
 from .searches import searches_of
 
 TERMS_FILE = "terms.json"
@@ -49,6 +50,7 @@ class Terms:
     added: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     dropped: tuple[str, ...] = ()
     accepted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    sourcedata: bool = False
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Terms:
@@ -60,6 +62,7 @@ class Terms:
             added=tuple((keyword, action, tuple(words)) for keyword, action, words in values["added"]),
             dropped=tuple(values["dropped"]),
             accepted=tuple((keyword, value) for keyword, value in values["accepted"]),
+            sourcedata=values["sourcedata"],
         )
 
     @property
@@ -68,7 +71,9 @@ class Terms:
         accepted: dict[str, set[str]] = defaultdict(set)
         for keyword, value in self.accepted:
             accepted[keyword].add(value)
-        return Rules(self._allowed, {k: frozenset(v) for k, v in accepted.items()}, self.keep_dates)
+        return Rules(
+            self._allowed, {k: frozenset(v) for k, v in accepted.items()}, self.keep_dates, sourcedata=self.sourcedata
+        )
 
     @property
     def _allowed(self) -> AllowList:
@@ -80,6 +85,8 @@ class Terms:
 def terms_of(trial: Trial, options: Options, visits: Iterable[Visit]) -> Terms:
     """The terms of a trial with these visits."""
     given = {word for v in visits for word in (v.subject, v.session, v.site)} | {trial.trial}
+    given |= {code.value for code in (*options.claims(defaced=True), *NOT_CLAIMED)}
+    given |= {date.today().isoformat(), *dataset.release_days(trial.output)}
     for column, kind in (trial.clinical.columns if trial.clinical else {}).items():
         given |= {column, *(kind if isinstance(kind, list) else ())}
     return Terms(
@@ -89,6 +96,7 @@ def terms_of(trial: Trial, options: Options, visits: Iterable[Visit]) -> Terms:
         tuple((f.keyword, f.action, f.words) for f in trial.fields.add),
         tuple(trial.fields.drop),
         tuple(sorted(options.marks.accepted)),
+        options.sourcedata,
     )
 
 

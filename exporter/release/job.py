@@ -20,12 +20,15 @@ from ..plan.build import Planned
 from ..qc.check import Finding
 from .image import Image
 
+NOTHING_KNOWN = Searcher({}, {}, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """Everything that a worker needs to make one image. ``clock`` is the session's; ``searcher`` and ``rules`` say what
     may not stand in its files.
 
+    The searcher is given to a job when its turn comes: those of all subjects at once would fill the memory.
     ``unpacked`` says where members of archives (path, member) lie as files already.
     """
 
@@ -35,8 +38,8 @@ class Job:
     clock: Clock
     pseudonyms: Pseudonyms = field(repr=False)
     options: Options
-    searcher: Searcher = field(repr=False)
     rules: Rules = field(repr=False)
+    searcher: Searcher = field(default=NOTHING_KNOWN, repr=False)
     unpacked: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     @property

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..inventory.unreadable import Unreadable
 from ..qc.check import issue_id
 from ..tables import read_tsv, tsv_bytes, write_atomic
 
@@ -72,10 +71,4 @@ class Aside:
 def write_aside(path: Path, rows: Sequence[Aside]) -> None:
     """``quarantine.tsv``: everything that was set aside after it could be read."""
     columns = ("what", "series_uid", "where", "reason", "message")
-    write_atomic(path, tsv_bytes(columns, [{c: getattr(r, c) for c in columns} for r in rows]))
-
-
-def write_unreadable(path: Path, rows: Sequence[Unreadable]) -> None:
-    """``unreadable.tsv``: every file that is no DICOM image object, or a broken one."""
-    columns = ("path", "member", "reason", "message")
     write_atomic(path, tsv_bytes(columns, [{c: getattr(r, c) for c in columns} for r in rows]))

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from ..deidentify.key import LINKAGE_FILE, pin, pinned, write_private
+from ..deidentify.key import LINKAGE_FILE, pin, pinned
 from ..deidentify.pseudonyms import Pseudonyms
 from ..errors import UsageError
 from ..plan.visits import Visits
-from ..tables import plain, read_tsv, tsv_bytes
+from ..tables import plain, read_tsv, tsv_bytes, write_private
 
 SEAL_DIGITS = 16
 AND = "\\"

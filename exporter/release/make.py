@@ -113,8 +113,6 @@ def _write_objects(job: Job) -> Written:
         bodypart="" if record.bodypart == "unknown" else record.bodypart,
         agent=record.agent_name if record.agent == "with" else "",
         options=options,
-        suppress=options.suppress,
-        age_step=options.age_band or 1,
     )
     folder = job.staging.parents[1] / SOURCEDATA / job.staging.parent.name / job.staging.name / planned.stem
     return write_objects(planned.harmonised.stack.instances, folder, context, job.unpacked)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from trialbids.mappings.participant import OLDEST, capped
+
+from ..annotations.clinical import ClinicalRows, oldest
 from .dataset import Person
 from .said import NOT_SAID
 from .session import Fragment
@@ -32,10 +36,33 @@ def people(
     return out
 
 
+def coarser(clinical: ClinicalRows, age_band: int | None, suppress: Collection[str]) -> ClinicalRows:
+    """Clinical values with the same columns left out and ages in the same bands as those of the headers."""
+    if age_band is None and not suppress:
+        return clinical
+
+    def row(values: Mapping[str, str]) -> dict[str, str]:
+        return {c: NOT_SAID if c in suppress else _banded_cell(c, v, age_band) for c, v in values.items()}
+
+    return replace(
+        clinical,
+        participants={subject: row(values) for subject, values in clinical.participants.items()},
+        sessions={visit: row(values) for visit, values in clinical.sessions.items()},
+    )
+
+
+def _banded_cell(column: str, cell: str, width: int | None) -> str:
+    """A cell; the age of a clinical column as the lowest of its band, in the unit that it has."""
+    if width is None or cell == NOT_SAID or not math.isfinite(oldest(column)):
+        return cell
+    whole = width * oldest(column) / OLDEST
+    return f"{float(cell) // whole * whole:.10g}"
+
+
 def banded(age: str, width: int | None) -> str:
     """The lowest age of the band that an age lies in.
 
     >>> banded("67", 5), banded("67", None), banded("n/a", 5)
     ('65', '67', 'n/a')
     """
-    return age if width is None or age == NOT_SAID else str(int(age) // width * width)
+    return age if width is None or age == NOT_SAID else str(capped(int(age), width))

@@ -9,13 +9,14 @@ from datetime import date
 from pathlib import Path
 
 from ..annotations.clinical import ClinicalRows
+from ..inventory.lists import UNREADABLE_FILE, write_unreadable
 from ..pipeline import Plan
 from ..plan.build import kept_with_text
 from ..plan.row import PlanRow
 from ..stacks.reasons import NO_VOLUME_INDEX, SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
 from .held import Held
-from .ledgers import Aside, Issue, write_aside, write_issues, write_unreadable
+from .ledgers import Aside, Issue, write_aside, write_issues
 from .session import Fragment, MaskFault
 
 SET_ASIDE_CHECKS = {
@@ -58,7 +59,7 @@ def write_private(work: Path, run: Private) -> None:
         date.today().isoformat(),
     )
     write_aside(work / "quarantine.tsv", _aside(run.plan, run.rows, run.fragments))
-    write_unreadable(work / "unreadable.tsv", run.plan.inventory.unreadable)
+    write_unreadable(work / UNREADABLE_FILE, run.plan.inventory.unreadable)
     _write_dropped(work / "dropped-values.tsv", run.fragments)
     write_atomic(work / "errors.log", "\n".join(f.trace for f in run.failures).encode())
 

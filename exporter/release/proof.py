@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 
 from trialbids.mappings.confidentiality import EDITION
 
@@ -23,6 +22,7 @@ from ..progress import Progress
 from ..trial import Trial
 from .certificate import Faces, Facts, IdentifierKind, Pixels, Search
 from .certify import CERTIFICATE_FILES, certify, write_certificate
+from .dataset import release_days
 from .guard import Guard
 from .session import Fragment
 from .verify import (
@@ -70,7 +70,7 @@ def facts_of(release: Release, done: Verification) -> Facts:
     kept = read_kept(root, options.allowed)
     stopped = Counter(keyword for f in release.fragments for r in f.results for keyword, _ in set(r.dropped))
     return Facts(
-        date=_release_date(root),
+        date=next(iter(release_days(root)), "none"),  # a run that changes nothing makes the same again
         trial=release.trial.trial,
         versions={name: version(name) for name in ("trialbids", "dcm2niix", "pydicom")},
         key=release.key,
@@ -90,13 +90,6 @@ def facts_of(release: Release, done: Verification) -> Facts:
     )
 
 
-def _release_date(root: Path) -> str:
-    """The day of the newest entry of ``CHANGES``: a run that changes nothing makes the same certificate again."""
-    path = root / "CHANGES"
-    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.exists() else ""
-    return first.rpartition(" ")[2] or "none"
-
-
 def _search(release: Release, done: Verification) -> Search:
     known = Counter(i.kind for i in release.guard.searches.known.everybody)
     reasons = done.unsearched
@@ -105,7 +98,8 @@ def _search(release: Release, done: Verification) -> Search:
         short, common = reasons.get((kind, "too short"), 0), reasons.get((kind, "too common"), 0)
         kinds.append(IdentifierKind(kind, n, n - short - common, short, common))
     own = sum((release.trial.output / name).is_file() for name in CERTIFICATE_FILES)
-    hits = len(done.leaks) + sum(len(leaks) for leaks in release.stopped.values())
+    leaks = (*done.leaks, *(leak for those in release.stopped.values() for leak in those))
+    hits = sum(bool(leak.form) for leak in leaks)
     return Search(tuple(kinds), done.n_files - own, hits, len(release.stopped))
 
 
@@ -126,8 +120,3 @@ def _faces(release: Release) -> Faces:
         defaced=len(left) if release.options.deface else 0,
         unknown=sum(reason == NOT_EXCLUDED for reason, _ in reasons),
     )
-
-
-def leaks_by_kind(leaks: Iterable[Leak]) -> dict[str, int]:
-    """Leaks by kind: all that may be shown of them in public."""
-    return dict(sorted(Counter(leak.kind for leak in leaks).items()))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from trialbids.mappings import participant
 
 from ..deidentify.dates import parsed
 from ..inventory.instance import Instance
 
-OLDEST = 89
 SEXES = ("F", "M", "O")
-HEAVIEST_KG = 300.0
 NOT_SAID = "n/a"
 
 
@@ -31,14 +30,9 @@ def said(instances: Iterable[Instance], *, weight: bool = False) -> Said:
     age = next((a for a in map(years, rows) if a is not None), None)
     return Said(
         sexes.pop() if len(sexes) == 1 else NOT_SAID,
-        NOT_SAID if age is None else str(min(age, OLDEST)),
-        next(filter(None, map(_kilograms, rows)), NOT_SAID) if weight else NOT_SAID,
+        NOT_SAID if age is None else str(participant.capped(age)),
+        next(filter(None, (participant.kilograms(i.PatientWeight) for i in rows)), NOT_SAID) if weight else NOT_SAID,
     )
-
-
-def _kilograms(instance: Instance) -> str:
-    kg = instance.PatientWeight
-    return f"{kg:.0f}" if kg is not None and 0 < kg <= HEAVIEST_KG else ""
 
 
 def years(instance: Instance) -> int | None:
@@ -49,10 +43,9 @@ def years(instance: Instance) -> int | None:
     >>> years(Instance(path="", PatientAge="018M"))
     1
     """
-    found = re.fullmatch(r"(\d{1,3})([DWMY])", instance.PatientAge.strip(), re.ASCII)
-    if found:
-        per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found.group(2)]
-        return int(int(found.group(1)) / per_year)
+    stated = participant.years(instance.PatientAge.strip())
+    if stated is not None:
+        return stated
     born, seen = parsed(instance.PatientBirthDate), parsed(instance.StudyDate)
     if born is None or seen is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -31,31 +31,37 @@ class Searches:
 
     def __init__(self, known: Known, exempt: Exempt | None = None, rules: Rules | None = None) -> None:
         self.known, self.exempt, self.rules = known, exempt or Exempt(), rules or Rules()
-        self._shared = known.shared
         self.of_subject = lru_cache(RECENT)(self._of_subject)
 
     def _of_subject(self, subject: str) -> Searcher:
         """The subject's own identifiers, and in texts those of all staff and places."""
-        return searcher_for(self.known.of_subject(subject), self._shared, self.exempt)
+        return searcher_for(self.known.of_subject(subject), self.exempt, shared=self._shared)
+
+    @cached_property
+    def _shared(self) -> Searcher:
+        return searcher_for(self.known.shared, self.exempt, in_bytes=False)
 
     @cached_property
     def everybody(self) -> Searcher:
         """All identifiers of the trial."""
-        return searcher_for(self.known.everybody, exempt=self.exempt)
+        return searcher_for(self.known.everybody, self.exempt)
 
     def searched(self, subject: str) -> str:
         """Names what is searched for in a subject's files (or, for "", in those of the whole tree), and by which rules
-        and program, without giving it away."""
-        own = self.known.of_subject(subject) if subject else self.known.everybody
-        return _digest(self._base, own)
+        and program, without giving it away.
+
+        Staff and places are not named for a subject, and labels that the trial gave for nobody: a new name on the staff
+        of one site must not have every file of every site read again. The stand-alone proof reads them all.
+        """
+        return _digest(self._base, self.known.of_subject(subject) if subject else self.known.everybody)
 
     @cached_property
     def _base(self) -> str:
         rules = self.rules
         accepted = sorted((k, sorted(v)) for k, v in rules.accepted.items())
-        forms = (accepted, sorted(rules.allowed.keys), rules.keep_dates)
-        exempt = (sorted(self.exempt.words), sorted(self.exempt.kinds), sorted(self.exempt.forms))
-        return _digest(repr((version("trialbids"), forms, exempt)), self._shared)
+        forms = (accepted, sorted(rules.allowed.keys), rules.keep_dates, rules.sourcedata)
+        exempt = (sorted(self.exempt.kinds), sorted(self.exempt.forms))
+        return repr((version("trialbids"), forms, exempt))
 
 
 def _digest(base: str, identifiers: Iterable[Identifier]) -> str:
@@ -85,6 +91,12 @@ def own_words() -> frozenset[str]:
     """The words of all texts that trialbids can write into a tree, read from its own source."""
     package = files("trialbids.exporter")
     trees = (ast.parse(package.joinpath(name).read_text(encoding="utf-8")) for name in WRITERS)
-    texts = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    texts = (node.value for tree in trees for node in _constants(tree))
     spoken = (word for text in texts if isinstance(text, str) for word in text.split())
     return words_of(word for word in spoken if not any(c.isdigit() for c in word))
+
+
+def _constants(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The constants of a module but for its docstrings, which stand alone as statements and are written nowhere."""
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in alone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 from ..annotations.table import MaskRow
@@ -80,10 +81,12 @@ class Staging:
         clock = self.clock(visit)
         staging = self._sessions.staging(visit.subject, visit.session)
         largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
-        searcher, rules = self._guard.searches.of_subject(visit.subject), self._guard.searches.rules
-        return [
-            Job(p, staging, self._work, clock, self._pseudonyms, self.options, searcher, rules) for p in largest_first
-        ]
+        rules = self._guard.searches.rules
+        return [Job(p, staging, self._work, clock, self._pseudonyms, self.options, rules) for p in largest_first]
+
+    def armed(self, job: Job) -> Job:
+        """The job with what it is to search for."""
+        return replace(job, searcher=self._guard.searches.of_subject(job.planned.visit.subject))
 
     def stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment:
         """The session-level files of a session whose stacks are all done, and what is to be remembered of it."""
@@ -106,12 +109,18 @@ class Staging:
     def leaks(self, fragment: Fragment) -> tuple[Leak, ...]:
         """What stands in the files of a staged session that no worker has written, and may not leave."""
         by_workers = (f"{dataset.SOURCEDATA}/", *(image.path.removesuffix(".nii.gz") for image in fragment.images))
-        searcher = self._guard.searches.of_subject(fragment.visit.subject)
+        searches = self._guard.searches
+        own = searches.of_subject(fragment.visit.subject)
         return tuple(
             leak
             for path in (file.path for file in fragment.files)
             if not path.startswith(by_workers)
-            for leak in inspect_file(self._sessions.staged, path, searcher, self._guard.searches.rules)
+            for leak in inspect_file(
+                self._sessions.staged,
+                path,
+                searches.everybody if path.startswith(dataset.ANNOTATIONS) else own,  # people wrote their labels
+                searches.rules,
+            )
         )
 
     def _instances(self, visit: Visit) -> list[Instance]:

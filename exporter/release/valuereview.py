@@ -62,7 +62,6 @@ def review_values(trial: Trial, sheet: Sheet | None = None) -> ValueReview:
         taken = new_marks(sheet.path, before, marks, rules, by=sheet.by, date=sheet.date)
         marks = (*marks, *taken)
         write_marks(trial.work / MARKS_FILE, marks)
-        (trial.work / MARKS_FILE).chmod(0o600)
     lines = review_lines(kept, stopped, marks, rules)
     write_review(trial.work / REVIEW_FILE, lines)
     return ValueReview(trial.work / REVIEW_FILE, lines, taken)

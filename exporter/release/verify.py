@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..deidentify.inspect import Leak, inspect_file
-from ..deidentify.key import write_private
 from ..deidentify.layout import is_folder
 from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 from ..engine import Engine
 from ..errors import UsageError
 from ..progress import Progress
-from ..tables import json_bytes, read_tsv, tsv_bytes
+from ..tables import json_bytes, read_tsv, tsv_bytes, write_private
 from .searches import Searches
 
 VERIFIED_FILE, LEAKS_FILE, UNSEARCHED_FILE = "verified.tsv", "leaks.tsv", "unsearched.json"
@@ -52,8 +51,13 @@ class Verification:
     states: Mapping[str, State] = field(repr=False)
 
     def counts(self) -> dict[str, int]:
-        """How many leaks of each kind: what may be shown publicly."""
-        return dict(sorted(Counter(leak.kind for leak in self.leaks).items()))
+        """How many leaks of each kind."""
+        return leaks_by_kind(self.leaks)
+
+
+def leaks_by_kind(leaks: Iterable[Leak]) -> dict[str, int]:
+    """Leaks by kind: all that may be shown of them in public."""
+    return dict(sorted(Counter(leak.kind for leak in leaks).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,12 @@ def subject_of(path: str) -> str:
     """The label of the subject in whose folder a file lies, "" for those of the whole tree."""
     folder = next((part for part in path.split("/")[:-1] if part.startswith("sub-")), "")
     return folder.removeprefix("sub-")
+
+
+def session_of(path: str) -> tuple[str, str]:
+    """The labels of the subject and the session in whose folders a file lies, "" where it lies in none."""
+    folder = next((part for part in path.split("/")[:-1] if part.startswith("ses-")), "")
+    return subject_of(path), folder.removeprefix("ses-")
 
 
 def read_states(work: Path) -> dict[str, State]:

@@ -118,6 +118,14 @@ class Trial(Privacy):
     clinical: Clinical | None = None
     annotations: Annotations | None = None
 
+    @model_validator(mode="after")
+    def _suppressed_columns_are_released(self) -> Self:
+        known = ["site", "sex", "age", *(self.clinical.columns if self.clinical else ())]
+        for name in self.suppress:
+            if name not in known:
+                raise ValueError(f"suppress: '{name}' is no column that is released; it is one of {', '.join(known)}")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _default_work(cls, data: Any) -> Any:

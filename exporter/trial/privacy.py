@@ -72,7 +72,7 @@ class Privacy(Model):
     sourcedata: Literal["none", "dicom"] = "none"
     fields: Fields = Fields()
     generalise_age: Literal[5, 10] | None = None
-    suppress: tuple[Literal["site", "sex", "age"], ...] = ()
+    suppress: tuple[str, ...] = ()
     key: LegalPath | None = None
     aliases: LegalPath | None = None
 

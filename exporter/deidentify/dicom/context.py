@@ -15,9 +15,8 @@ class ObjectContext:
     """The labels, the clock and the words that take the place of what the headers say.
 
     ``start`` is the session's first moment in seconds (``times.first_moment``), None where none is known; then no
-    time leaves. ``description``, ``bodypart`` and ``agent`` are words of the harmonised record ("" = absent, and for
-    the agent: without). ``suppress`` names what the trial does not release (``sex``, ``age``, ``site``) and
-    ``age_step`` the years to which ages are rounded down.
+    time leaves. ``description``, ``bodypart`` and ``agent`` are words of the harmonised record ("" = not known, and for
+    the agent: without).
     """
 
     subject: str
@@ -30,9 +29,6 @@ class ObjectContext:
     bodypart: str = ""
     agent: str = ""
     options: Options = field(default_factory=Options)
-    defaced: bool = False
-    suppress: frozenset[str] = frozenset()
-    age_step: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,18 @@ from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
 
 from trialbids.mappings.iods import Attribute, Iod, iods
+from trialbids.mappings.record import Record
 
 from ...errors import ConversionError
 from ...inventory import decode
+from ..faces import face_reason
 from .codes import meaning_of
 from .context import Diffusion, ObjectContext
 from .encode import data_set, element, sequence
+from .frames import clean_frames
 from .own import diffusion_elements, file_meta, own_elements
 from .read import PIXEL_DATA, Opened, open_object
+from .samples import Samples
 from .values import Stored, Values
 
 MAX_DEPTH = 8
@@ -32,7 +36,9 @@ CACHED_BYTES = 256
 MOST_CACHED = 20_000
 
 SOP_CLASS, SOP_INSTANCE = 0x00080016, 0x00080018
-PIXEL_REPRESENTATION, BITS_ALLOCATED, PHOTOMETRIC = 0x00280103, 0x00280100, 0x00280004
+SAMPLES_PER_PIXEL, PHOTOMETRIC, FRAMES, ROWS, COLUMNS = 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011
+BITS_ALLOCATED, BITS_STORED, HIGH_BIT, PIXEL_REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
+PIXEL_PADDING = 0x00280120
 CODE_VALUE, CODE_SCHEME, CODE_MEANING = 0x00080100, 0x00080102, 0x00080104
 CLOCKS = {
     0x00080020: "StudyDate", 0x00080021: "SeriesDate", 0x00080022: "AcquisitionDate", 0x00080023: "ContentDate",
@@ -47,9 +53,16 @@ _AMBIGUOUS = {"US or SS": (b"US", b"SS"), "US or OW": (b"OW", b"OW"), "OB or OW"
 
 
 class Deidentifier:
-    """Writes the objects of one stack. Values that repeat from object to object are made once."""
+    """Writes the objects of one stack. Values that repeat from object to object are made once.
+
+    Raises ``ValueError`` where they may show a face that the trial does not let leave: an object holds the pixels as
+    they were before a command removed it.
+    """
 
     def __init__(self, context: ObjectContext) -> None:
+        face = face_reason(Record(bodypart=context.bodypart or "unknown"))
+        if face and not context.options.keep_faces:
+            raise ValueError(f"objects of an image with {face} are not written unless the trial allows faces")
         self._context = context
         self._values = Values(context)
         self._rules = iods()
@@ -78,8 +91,9 @@ class Deidentifier:
         elements = self._level(source, little, signed, 0)
         for tag in iod.type1:
             attribute = self._rules.attributes[tag]
-            if attribute.dummy and tag in source and not _has_value(elements.get(tag), attribute):
-                elements[tag] = element(tag, attribute.vr.encode(), attribute.dummy.encode(), little)
+            dummy = self._values.stand_in(attribute)
+            if dummy and tag in source and not _has_value(elements.get(tag), attribute):
+                elements[tag] = element(tag, attribute.vr.encode(), dummy.encode(), little)
         for tag in iod.type2 - elements.keys():
             elements[tag] = element(tag, self._rules.attributes[tag].vr.encode(), b"", little)
         elements |= self._own_elements(iod, little)
@@ -108,8 +122,9 @@ class Deidentifier:
                 written = self._sequence(source, attribute, little, signed, depth)
             else:
                 written = self._element(found, attribute, clocks, little, signed)
-                if written is None and depth and attribute.dummy:
-                    written = element(attribute.tag, attribute.vr.encode(), attribute.dummy.encode(), little)
+                dummy = self._values.stand_in(attribute) if written is None and depth else ""
+                if dummy:
+                    written = element(attribute.tag, attribute.vr.encode(), dummy.encode(), little)
             if written is not None:
                 out[attribute.tag] = written
         return out
@@ -163,16 +178,16 @@ class Deidentifier:
         written = {a.tag: self._sequence(item, a, little, False, depth + 1) or b"" for a in modifiers}
         return code + data_set(written)
 
-    def _write_pixels(self, opened: Opened, target: BinaryIO) -> None:
+    @staticmethod
+    def _write_pixels(opened: Opened, target: BinaryIO) -> None:
+        samples = _samples(opened)
         if opened.length < 0:
+            offsets, *fragments = [*opened.items()] or [b""]
             target.write(bytes.fromhex("e07f1000") + b"OB\0\0\xff\xff\xff\xff")
-            for fragment in opened.fragments():
-                target.write(fragment)
-            target.write(bytes.fromhex("feffdde000000000"))
+            target.write(clean_frames(offsets, fragments, samples, opened.syntax))
             return
-        bits = _integer(opened.data_set, BITS_ALLOCATED, opened.little) or 16
-        pixels = opened.native_pixels(_expected_bytes(opened.data_set, opened.little))
-        target.write(element(PIXEL_DATA, b"OB" if bits <= 8 else b"OW", pixels, opened.little))
+        pixels = samples.cleaned(opened.native_pixels(samples.size))
+        target.write(element(PIXEL_DATA, b"OB" if samples.allocated <= 8 else b"OW", pixels, opened.little))
 
 
 def deidentify_object(data: bytes, context: ObjectContext, diffusion: Diffusion | None = None) -> bytes:
@@ -217,22 +232,34 @@ def _integer(source: Dataset, tag: int, little: bool) -> int | None:
     if tag not in source:
         return None
     vr, raw = _raw(source.get_item(tag))
-    known = vr if vr in (b"IS", b"DS", *decode.FORMATS) else dictionary_VR(tag).encode()
+    known = vr if vr in (b"IS", b"DS", *decode.FORMATS) else dictionary_VR(tag)[:2].encode()  # of US or SS, the first
     number = next(iter(decode.numbers(known, raw, little)), None)
     return None if number is None else int(number)
 
 
-def _expected_bytes(source: Dataset, little: bool) -> int:
-    """The bytes of the pixels by the header (PS3.5 section 8), 0 where it does not say."""
-    rows, columns, bits, samples, frames = (
-        _integer(source, tag, little) for tag in (0x00280010, 0x00280011, BITS_ALLOCATED, 0x00280002, 0x00280008)
+def _samples(opened: Opened) -> Samples:
+    """How the header says that the pixels are laid out. Raises ``ConversionError`` (corrupt) where it does not."""
+    source, little = opened.data_set, opened.little
+
+    def number(tag: int, otherwise: int = 0) -> int:
+        found = _integer(source, tag, little)
+        return otherwise if found is None else found
+
+    allocated = number(BITS_ALLOCATED)
+    stored = number(BITS_STORED, allocated)
+    return Samples(
+        rows=number(ROWS),
+        columns=number(COLUMNS),
+        frames=number(FRAMES) or 1,
+        per_pixel=number(SAMPLES_PER_PIXEL) or 1,
+        allocated=allocated,
+        stored=stored,
+        high_bit=number(HIGH_BIT, stored - 1),
+        signed=number(PIXEL_REPRESENTATION) == 1,
+        padding=_integer(source, PIXEL_PADDING, little),
+        halved_colour=_text(source, PHOTOMETRIC) == "YBR_FULL_422",
+        little=little,
     )
-    if not rows or not columns or not bits:
-        return 0
-    count = rows * columns * max(samples or 1, 1) * max(frames or 1, 1)
-    if _text(source, PHOTOMETRIC) == "YBR_FULL_422":
-        count = count * 2 // 3
-    return (count * bits + 7) // 8
 
 
 def _has_value(written: bytes | None, attribute: Attribute) -> bool:

@@ -49,7 +49,7 @@ def own_elements(context: ObjectContext, iod: Iod, little: bool) -> dict[int, by
     if context.agent and iod.name in WITH_CONTRAST_MODULE:
         words[0x00180010] = (b"LO", context.agent.upper())
     out = {tag: element(tag, vr, text(vr, [word]) or b"", little) for tag, (vr, word) in words.items()}
-    methods = text(b"LO", [method[:64] for method in options.methods(defaced=context.defaced)]) or b""
+    methods = text(b"LO", [method[:64] for method in options.methods()]) or b""
     out[0x00120063] = element(0x00120063, b"LO", methods, little)
     out[0x00120064] = _method_codes(context, little)
     return out
@@ -61,7 +61,7 @@ def _trial(context: ObjectContext) -> dict[int, tuple[bytes, str]]:
         0x00120010: (b"LO", REMOVED),
         0x00120020: (b"LO", REMOVED),
         0x00120021: (b"LO", ""),
-        0x00120030: (b"LO", "" if "site" in context.suppress else context.site),
+        0x00120030: (b"LO", "" if "site" in context.options.suppress else context.site),
         0x00120031: (b"LO", ""),
         0x00120040: (b"LO", context.subject),
         0x00120050: (b"LO", context.session),
@@ -70,7 +70,7 @@ def _trial(context: ObjectContext) -> dict[int, tuple[bytes, str]]:
 
 def _method_codes(context: ObjectContext, little: bool) -> bytes:
     items = []
-    for code in context.options.claims(defaced=context.defaced):
+    for code in context.options.claims():
         parts = {0x00080100: (b"SH", code.value), 0x00080102: (b"SH", "DCM"), 0x00080104: (b"LO", code.meaning[:64])}
         items.append(b"".join(element(tag, vr, word.encode("ascii"), little) for tag, (vr, word) in parts.items()))
     return sequence(0x00120064, items, little)

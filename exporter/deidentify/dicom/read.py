@@ -23,6 +23,7 @@ from ...inventory.fallback import WHAT_PYDICOM_RAISES
 from ...inventory.header import DEFLATED_UIDS, EXPLICIT_BIG_UID, EXPLICIT_LITTLE_UID, read_header
 from ...inventory.source import MemorySource
 from ...inventory.unreadable import RefusalError
+from .codestream import truncated
 
 HEAD_BYTES = 1024
 MOST_VALUE_BYTES = 64 * 1024**2
@@ -45,16 +46,15 @@ class Opened:
     length: int
     syntax: str
 
-    def native_pixels(self, expected: int) -> bytes:
-        """The uncompressed pixels and nothing that may stand behind them. Raises ``ConversionError`` (truncated)."""
-        wanted = min(self.length, expected) if expected else self.length
-        data = self.file.read(wanted)
-        if len(data) < wanted or wanted < expected:
-            raise ConversionError("truncated", "The pixel data end too early. Ask for the file again.")
+    def native_pixels(self, wanted: int) -> bytes:
+        """``wanted`` bytes of uncompressed pixels; what stands behind them stays. Raises ``ConversionError``."""
+        data = self.file.read(wanted) if wanted <= self.length else b""
+        if len(data) < wanted:
+            raise truncated()
         return data
 
-    def fragments(self) -> Iterator[bytes]:
-        """The items of encapsulated pixel data as they are stored (PS3.5 A.4), up to the delimiter.
+    def items(self) -> Iterator[bytes]:
+        """The offset table and the fragments of encapsulated pixel data (PS3.5 A.4), up to the delimiter.
 
         Raises ``ConversionError`` (truncated, corrupt).
         """
@@ -68,9 +68,9 @@ class Opened:
             body = self.file.read(length)
             if len(body) < length:
                 break
-            yield head + body
+            yield body
         if head:
-            raise ConversionError("truncated", "The compressed pixel data end too early. Ask for the file again.")
+            raise truncated()
 
 
 def open_object(file: BinaryIO) -> Opened:

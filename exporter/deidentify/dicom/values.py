@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from struct import Struct
 
-from trialbids.mappings.fields import LARGEST_NUMBER, SIGNIFICANT_DIGITS, Field
+from trialbids.mappings import participant
+from trialbids.mappings.fields import LARGEST_NUMBER, SIGNIFICANT_DIGITS, Field, allow_list
 from trialbids.mappings.iods import Attribute, iods
 
 from ...inventory import decode
+from ...inventory.tags import SYNONYMS
+from ..marks import joined
 from ..options import Options
 from .context import ObjectContext
 from .encode import LONGEST_TEXT, binary, text
 from .moments import LONGEST_BEFORE_S, Moments
 
-OLDEST = 89
 TAG_BYTES = 4
-HEAVIEST_KG = 500
 BY_CLOCK = frozenset(("date", "time", "datetime", "before"))
 REPLACED = frozenset(("label", "agent", "bodypart", "harmonised"))
 """Forms whose value does not come from the header."""
+
+LISTED = frozenset(("field", "term", "short", *("number", "quantity", "dose")))
+"""Forms of values that a trial may leave out: by ``fields: drop``, or by a mark on a text."""
+
+IMAGE_TYPE = "ImageType"
 
 MOST_TABLE_BYTES = 2 * 65536
 
@@ -34,8 +41,6 @@ _DECIMAL = {
     for form, largest in LARGEST.items()
 }
 _INTEGER = re.compile(r"[+-]?\d{1,5}")
-_AGE = re.compile(r"(\d{1,3})([DWMY])")
-_PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 
 _OF_DATE = {
     "AcquisitionDate": "AcquisitionTime",
@@ -65,6 +70,16 @@ class Stored:
         return decode.text(self.vr, self.raw, b"", self.little)
 
     @property
+    def words(self) -> list[str]:
+        """The texts of a value that may hold several."""
+        return self.text.split("\\")
+
+    @property
+    def name(self) -> str:
+        """The keyword by which the allow-list and the review of values know the attribute."""
+        return _listed_name(self.attribute)
+
+    @property
     def numbers(self) -> tuple[float | int | None, ...]:
         """The value as numbers, None for each that cannot be read."""
         return decode.numbers(self.vr, self.raw, self.little)
@@ -80,6 +95,8 @@ class Values:
         self._context = context
         self._moments = Moments(context.shift, context.start, context.options.keep_times)
         self._fields = _by_keyword(context.options)
+        self._marks = context.options.marks
+        self._dropped = {field.keyword for field in allow_list().fields} - self._fields.keys()
         self._terms = iods().terms
         self._release: Mapping[str, Callable[[Stored, Mapping[str, str]], bytes | None]] = {
             "age": self._age,
@@ -111,18 +128,23 @@ class Values:
             return (
                 b"" if stored.attribute.form not in REPLACED else self._release[stored.attribute.form](stored, clocks)
             )
+        if stored.attribute.form in LISTED and stored.name in self._dropped:
+            return self._image_type(stored, lambda _: False) if stored.name == IMAGE_TYPE else None
         return self._release[stored.attribute.form](stored, clocks)
+
+    def stand_in(self, attribute: Attribute) -> str:
+        """What stands for a required value that may not leave, "" where nothing does."""
+        return "" if self._marks.stops(_listed_name(attribute), attribute.dummy) else attribute.dummy
 
     def depends_on_others(self, attribute: Attribute) -> bool:
         """Whether the value that leaves depends on more than the value that is stored."""
         return attribute.form in BY_CLOCK
 
     def _age(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
-        found = _AGE.fullmatch(stored.text)
-        if not found or "age" in self._context.suppress:
+        years = participant.years(stored.text)
+        if years is None or "age" in self._context.options.suppress:
             return None
-        years = min(int(int(found.group(1)) / _PER_YEAR[found.group(2)]), OLDEST)
-        return f"{years - years % self._context.age_step:03d}Y".encode("ascii")
+        return f"{participant.capped(years, self._context.options.age_band):03d}Y".encode("ascii")
 
     def _before(self, stored: Stored, clocks: Mapping[str, str]) -> bytes | None:
         if stored.attribute.vr == "DT":
@@ -138,23 +160,32 @@ class Values:
         return self._moments.time(stored.text, day).encode("ascii") or None
 
     def _field(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
-        """As ``fields.yaml`` says; an image type keeps its places."""
+        """As ``fields.yaml`` and the review of values say."""
         keyword = stored.attribute.keyword
         field = self._fields.get(keyword)
-        if field is None or (keyword == "PatientSex" and "sex" in self._context.suppress):
+        if field is None or (keyword == "PatientSex" and "sex" in self._context.options.suppress):
             return None
-        whole = stored.text
-        if keyword == "ImageType":
-            return self._image_type(field, whole.split("\\"))
-        if field.action == "pattern":
-            return text(stored.attribute.vr.encode(), whole.split("\\")) if field.passes(whole) else None
-        passed = [word for word in whole.split("\\") if field.passes(word)]
-        return text(stored.attribute.vr.encode(), passed) if passed else None
+        if keyword == IMAGE_TYPE:
+            return self._image_type(stored, lambda word: self._marks.lets(field, word))
+        words = [stored.text] if field.action == "pattern" else stored.words
+        passed = [word for word in words if self._marks.lets(field, word)]
+        if not passed or self._marks.stops(keyword, joined(passed)):
+            return None
+        return text(stored.attribute.vr.encode(), "\\".join(passed).split("\\"))
 
-    def _image_type(self, field: Field, words: Sequence[str]) -> bytes | None:
-        places = iods().image_type
-        known = [w if field.passes(w) else places[n] if n < len(places) else "" for n, w in enumerate(words)]
-        return text(b"CS", [w for w in known if w])
+    def _image_type(self, stored: Stored, lets: Callable[[str], bool]) -> bytes | None:
+        """Each word that may leave in its place; a neutral one stands for another, none where that may not leave."""
+        words, places = stored.words, iods().image_type
+        passed = [word for word in words if lets(word)]
+        whole = not self._marks.stops(IMAGE_TYPE, joined(passed))
+        stand_ins = ["" if self._marks.stops(IMAGE_TYPE, place) else place for place in places]
+        known = [
+            word if whole and word in passed and text(b"CS", [word]) is not None else stand_in
+            for word, stand_in in zip_longest(words, stand_ins[: len(words)], fillvalue="")
+        ]
+        while known and not known[-1]:
+            known.pop()
+        return text(b"CS", [w for n, w in enumerate(known) if w or n < len(places)])
 
     def _number(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
         """Numbers as they are where nothing but a plain number fits, in the dictionary's VR."""
@@ -184,15 +215,19 @@ class Values:
         return packer.pack(stand_in >> 16, stand_in & 0xFFFF) if stand_in else None
 
     def _short(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
-        whole, attribute = stored.text, stored.attribute
-        matches = attribute.pattern is not None and attribute.pattern.fullmatch(whole)
-        return text(attribute.vr.encode(), whole.split("\\")) if matches else None
+        attribute = stored.attribute
+        matches = attribute.pattern is not None and attribute.pattern.fullmatch(stored.text) is not None
+        lets = self._marks.allows(stored.name, stored.text, matches)
+        return text(attribute.vr.encode(), stored.words) if lets else None
 
     def _term(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
-        words = stored.text.split("\\")
-        if stored.attribute.keyword == "FrameType":
-            words = [w if w in self._terms else place for w, place in zip(words, iods().image_type, strict=False)]
-        return text(stored.attribute.vr.encode(), words) if self._terms.issuperset(words) else None
+        def lets(word: str) -> bool:
+            return self._marks.allows(stored.name, word, word in self._terms)
+
+        if stored.name == IMAGE_TYPE:
+            return self._image_type(stored, lets)
+        may_leave = all(map(lets, stored.words)) and not self._marks.stops(stored.name, joined(stored.words))
+        return text(stored.attribute.vr.encode(), stored.words) if may_leave else None
 
     def _uid(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
         parts = stored.text.split("\\")
@@ -200,15 +235,20 @@ class Values:
 
     def _weight(self, stored: Stored, _: Mapping[str, str]) -> bytes | None:
         numbers = stored.numbers
-        if not self._context.options.weight or not numbers or numbers[0] is None or not 0 < numbers[0] < HEAVIEST_KG:
+        if not self._context.options.weight or not numbers:
             return None
-        return str(round(numbers[0])).encode("ascii")
+        return participant.kilograms(numbers[0]).encode("ascii") or None
 
 
 def _shortened(number: str, digits: int) -> str:
     """A decimal string of at most so many significant digits; shorter ones as they are written."""
     is_short = sum(c.isdigit() for c in number) <= digits
     return number if is_short and len(number) <= LONGEST_TEXT[b"DS"] else f"{float(number):.{digits}g}"
+
+
+def _listed_name(attribute: Attribute) -> str:
+    """Enhanced objects call some attributes otherwise, which are listed and marked under the classic name."""
+    return SYNONYMS.get(attribute.keyword, attribute.keyword)
 
 
 def _by_keyword(options: Options) -> dict[str, Field]:
