@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from operator import attrgetter
 from pathlib import Path
 
 from trialbids.mappings.fields import allow_list
@@ -128,12 +129,12 @@ def searcher_for(
     What cannot be searched for is counted by kind and reason in ``Searcher.unsearched``.
     """
     exempt = exempt or Exempt()
-    common = common_words() | exempt.words
+    common = _common(exempt.words)
     texts: dict[str, str] = {}
     uids: dict[str, str] = {}
     literals: dict[str, str] = {}
     unsearched: Counter[tuple[str, str]] = Counter()
-    for identifier in sorted(i for i in identifiers if i.kind not in exempt.kinds):
+    for identifier in sorted((i for i in identifiers if i.kind not in exempt.kinds), key=attrgetter("kind", "value")):
         forms, reason = _searchable(identifier, common)
         if exempt.forms:
             forms = Forms(forms.words - exempt.forms, forms.literals - exempt.forms, forms.uids - exempt.forms)
@@ -147,22 +148,25 @@ def searcher_for(
     return Searcher(texts, uids, tuple(sorted(literals.items())), counts, shared)
 
 
+@lru_cache(maxsize=4)
+def _common(more: frozenset[str]) -> frozenset[str]:
+    return common_words() | more
+
+
 @lru_cache(maxsize=65536)
-def _forms(form: str, value: str) -> Forms:
-    return forms_of(form, value)
+def _forms(form: str, value: str, common: frozenset[str]) -> Forms:
+    return forms_of(form, value, common)
 
 
-def _searchable(identifier: Identifier, common: frozenset[str] | set[str]) -> tuple[Forms, str]:
+def _searchable(identifier: Identifier, common: frozenset[str]) -> tuple[Forms, str]:
     """The forms of an identifier that are not common, and why there are none ("" where there are)."""
-    forms = _forms(identifier_rules().kinds[identifier.kind].form, identifier.value)
-    if not forms:
-        return forms, TOO_SHORT
-    if forms.words and all(w in common or len(w) == 1 for w in words(identifier.value)):
-        return Forms(), TOO_COMMON
-    kept = frozenset(f for f in forms.words if not all(w in common or len(w) == 1 for w in f.split(" ")))
-    literals = frozenset(f for f in forms.literals if not all(w in common or len(w) == 1 for w in words(f)))
-    left = Forms(kept, literals, forms.uids)
-    return left, "" if left else TOO_COMMON
+    form = identifier_rules().kinds[identifier.kind].form
+    if form != "uid" and all(w in common or len(w) == 1 for w in words(identifier.value)):
+        return Forms(), TOO_COMMON if forms_of(form, identifier.value) else TOO_SHORT
+    forms = _forms(form, identifier.value, common)
+    if forms:
+        return forms, ""
+    return forms, TOO_COMMON if forms_of(form, identifier.value) else TOO_SHORT
 
 
 @cache

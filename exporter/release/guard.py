@@ -131,7 +131,7 @@ def known_of(plan: Plan, work: Path) -> Known:
 
 def identifier_test(known: Known) -> Callable[[str], bool]:
     """Tells whether a text is, or holds, a known identifier."""
-    searcher = cache(lambda: searcher_for(known.everybody))
+    searcher = cache(lambda: searcher_for(known.everybody, in_bytes=False))
     return lambda text: bool(searcher().in_text(text))
 
 
