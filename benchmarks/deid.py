@@ -1,6 +1,6 @@
 """What de-identification and its proof cost: an export with them and without them, interleaved, as a ratio.
 
-    python benchmarks/deid.py            the synthetic session of benchmarks/many_files.py, some 7,000 files
+    python benchmarks/deid.py            three synthetic sessions of benchmarks/many_files.py, some 21,000 files
     python benchmarks/deid.py FOLDER     any folder of DICOM
 
 Without: no identifier is collected, no file inspected, no pixel looked at for text, no certificate written; the
@@ -32,6 +32,7 @@ from trialbids.exporter.release import export, make, staging
 from trialbids.exporter.release.verify import Verification
 from trialbids.exporter.trial import trial_for
 
+PATIENTS = 3
 NOTHING_FOUND = Verification(0, 0, 0, {}, (), {})
 STEPS = {
     "identifiers collected": [(rows, "identities", lambda *_: ""), (export, "known_of", lambda *_: Known())],
@@ -56,7 +57,8 @@ def main() -> int:
         source = options.source
         if source is None:
             source = Path(name, "in")
-            write_session(source)
+            for n in range(PATIENTS):
+                write_session(source / f"{n}", patient=f"BENCH{n:02d}")
         _compare(source, Path(name), options.repeats)
     return 0
 

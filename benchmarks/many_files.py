@@ -81,6 +81,7 @@ def _body(rng: np.random.Generator, slices: int) -> np.ndarray:
 
 
 def _header(one: Series, number: int, patient: str) -> FileDataset:
+    root = f"{_ROOT}{int(patient[-2:]):02d}"  # patients share no UID
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = MRImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -101,8 +102,8 @@ def _header(one: Series, number: int, patient: str) -> FileDataset:
     ds.MagneticFieldStrength, ds.EchoTrainLength, ds.EchoNumbers = 3, 1, 1
     ds.SliceThickness = ds.SpacingBetweenSlices = one.spacing_mm
     ds.SoftwareVersions, ds.DeviceSerialNumber, ds.InstitutionName = "27", "0001", "Bench"
-    ds.StudyInstanceUID, ds.FrameOfReferenceUID = f"{_ROOT}1", f"{_ROOT}2"
-    ds.SeriesInstanceUID = f"{_ROOT}3{number:03d}"
+    ds.StudyInstanceUID, ds.FrameOfReferenceUID = f"{root}1", f"{root}2"
+    ds.SeriesInstanceUID = f"{root}3{number:03d}"
     ds.SeriesNumber, ds.AcquisitionNumber = number, 1
     ds.ImageOrientationPatient = _COSINES[one.plane][0]
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
