@@ -136,6 +136,14 @@ def trial_rules(trial: Trial) -> Rules:
         raise UsageError(str(error)) from error
 
 
+def site_rule_ids(trial: Trial) -> list[str]:
+    """The ids of the trial's own rules, in their order. Raises ``UsageError`` where they cannot be used."""
+    if not trial.rules:
+        return []
+    built_in = {rule.id for rule in load_rules(()).rules}
+    return [rule.id for rule in trial_rules(trial).rules if rule.id not in built_in]
+
+
 def instance_digest(instance: Instance) -> str:
     """A digest of the pixels of one instance: asked only where an identifier is met twice."""
     from .inventory.objects import pixel_digest  # pydicom, which else nothing here needs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 import shutil
 from pathlib import Path
@@ -100,7 +99,7 @@ def test_a_tampered_image_is_found_and_made_again(own: Trial) -> None:
     assert image.read_bytes() == whole
 
 
-def test_a_session_that_no_run_knows_of_is_withdrawn(own: Trial) -> None:
+def test_a_session_that_no_run_knows_of_is_stopped_too(own: Trial) -> None:
     subject, session = min(sessions(own)).split("/")
     fragment = own.work / "sessions" / f"{subject}_{session}.json"
     plan = read_tsv(own.work / "plan.tsv")
@@ -111,10 +110,25 @@ def test_a_session_that_no_run_knows_of_is_withdrawn(own: Trial) -> None:
     _, stopped = name_a_mask(own)
     assert export(own) == LEAK
     assert sessions(own) == (kept | {f"{subject}/{session}"}) - {stopped}
-    (own.output / "sub-STRANGER" / "ses-01" / "anat").mkdir(parents=True)
-    (own.output / "sub-STRANGER" / "ses-01" / "anat" / "sub-STRANGER_ses-01_T2w.nii.gz").write_bytes(gzip.compress(b""))
-    export(own)
-    assert not (own.output / "sub-STRANGER").exists()
+
+
+def test_an_image_that_no_export_has_made_is_found(own: Trial) -> None:
+    one, other = sorted(own.output.glob("sub-*/ses-*/anat/*_T2w.nii.gz"))[:2]
+    planted = one.with_name(one.name.replace("_T2w", "_run-77_T2w"))
+    shutil.copy(other, planted)
+    assert export(own) == LEAK
+    (leak,) = read_tsv(own.work / "leaks.tsv")
+    assert (leak["path"], leak["kind"]) == (planted.relative_to(own.output).as_posix(), "unlisted-file")
+
+
+def test_the_id_of_a_sites_rule_names_nobody(own: Trial, tmp_path: Path) -> None:
+    rules = tmp_path / "ours.yaml"
+    name = next(r["value"] for r in read_tsv(own.work / "identifiers.tsv") if r["kind"] == "patient_name")
+    words = "-".join("".join(c if c.isascii() and c.isalpha() else " " for c in name).lower().split())
+    rules.write_text(f"- {{id: dr-{words}, reason: x, when: {{plane: ax}}, votes: {{sequence: T2w}}}}\n")
+    with pytest.raises(UsageError, match="holds a known identifier") as error:
+        export(own.model_copy(update={"rules": (rules,)}))
+    assert words not in str(error.value)
 
 
 def test_text_in_pixels_holds_a_stack_back_until_a_person_has_looked(

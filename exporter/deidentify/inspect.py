@@ -146,7 +146,8 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._is_code = tag in ("style", "script")
-        self.texts += [value for name, value in attrs if value and name not in ("style", "class")]
+        if tag != "meta":  # how wide the page is shown, in words of HTML
+            self.texts += [value for name, value in attrs if value and name not in ("style", "class")]
 
     def handle_endtag(self, tag: str) -> None:
         self._is_code = False
@@ -268,7 +269,7 @@ def _numbers(look: Look, path: Path) -> Iterator[Leak]:
         yield from look.text("text", data.decode("latin-1"))
         return
     for number in data.decode("ascii").split():
-        yield from look.number("text", number.partition(".")[0])
+        yield from look.number("text", f"{float(number):.0f}")
 
 
 def _image(look: Look, path: Path) -> Iterator[Leak]:

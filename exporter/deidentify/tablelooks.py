@@ -120,6 +120,15 @@ def look_into_sessions(look: Look, path: Path) -> Iterator[Leak]:
     return _table(look, path, lambda c: own.get(c) or _clinical(dictionary, c), free)
 
 
+MANIFEST = frozenset(
+    (
+        *("path", "participant_id", "session_id", "site", "acquisition_id", "datatype", "suffix", "confidence"),
+        *("qc_verdict", "shape", "zooms", "affine", "dtype", "slope", "inter", "voxels_sha256", "file_bytes"),
+    )
+)
+"""The columns of the manifest beside those of the record (docs/on-disk.md)."""
+
+
 def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
     """The manifest: texts are searched, hashes are hashes, and the file has no metadata but its own schema."""
     from pyarrow import ArrowException, parquet
@@ -137,6 +146,8 @@ def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
         values = set(column.to_pylist()) if str(column.type) == "string" else set()
         is_hash = name.endswith("sha256") and all(re.fullmatch(r"[0-9a-f]{64}", v or "") for v in values)
         yield from look.text(f"column {name}", name)
+        if name not in MANIFEST and name not in vocabulary():
+            yield look.odd(f"column {name}", "unknown-key", name)
         for value in () if is_hash else values:
             if value and not shapes.is_cell(name, value):
                 yield from look.text(f"column {name}", value)

@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..places import tree_key
 from ..progress import Progress
 from .guard import remembered_guard
+from .session import Sessions
 from .verify import Verification, read_leaks, verify, write_verification
 
 MOST_LINES = 20
@@ -32,7 +33,8 @@ def prove_again(root: Path, work: Path, pseudonyms: Pseudonyms, engine: Engine, 
     if not path.is_file():
         raise UsageError(f"{path}: is not there, so nobody knows whom to look for; run trialbids export again")
     guard = remembered_guard(work)
-    done = verify(root, guard.searches, engine, progress)
+    made = {file.path for fragment in Sessions(work, root).known().values() for file in fragment.files}
+    done = verify(root, guard.searches, engine, progress, made=made or None)
     write_verification(work, done, [leak for leak in read_leaks(work) if not (root / leak.path).exists()])
     return done
 

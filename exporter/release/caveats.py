@@ -52,6 +52,7 @@ def _chosen(facts: Facts) -> Iterator[str]:
         yield f"{counted(facts.accepted, 'value')} that no listed pattern covers left because a person accepted them."
     if facts.dicom:
         yield "De-identified DICOM lies beside the images: it holds more attributes than the sidecars do."
+        yield "Text hidden inside the coded data of compressed DICOM pixels, behind the last sample, is not looked for."
 
 
 def _found(facts: Facts) -> Iterator[str]:

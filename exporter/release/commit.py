@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+from .dataset import PARTS
+
 INCOMING = ".incoming-"
 
 
@@ -21,7 +23,9 @@ def commit(staged: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = _beside(staged, target)
     _sync_all(incoming)
-    if target.exists():
+    if target.is_symlink():
+        target.unlink()  # none of ours: what it leads to is not touched
+    elif target.exists():
         old = target.with_name(f"{INCOMING}old-{target.name}")
         target.rename(old)
         incoming.rename(target)
@@ -60,9 +64,13 @@ def withdraw(target: Path) -> None:
 
 
 def sessions_in(root: Path) -> set[tuple[str, str]]:
-    """The labels of subject and session of every session that lies in the tree."""
-    found = (path for pattern in ("sub-*/ses-*", "*/sub-*/ses-*", "*/*/sub-*/ses-*") for path in root.glob(pattern))
-    return {(path.parent.name.removeprefix("sub-"), path.name.removeprefix("ses-")) for path in found if path.is_dir()}
+    """The labels of subject and session of every session that lies in a part of the tree."""
+    found = (path for part in PARTS for path in (root / part).glob("sub-*/ses-*"))
+    return {
+        (path.parent.name.removeprefix("sub-"), path.name.removeprefix("ses-"))
+        for path in found
+        if path.is_dir() and not path.is_symlink()
+    }
 
 
 def clear_leftovers(root: Path) -> None:
@@ -70,7 +78,7 @@ def clear_leftovers(root: Path) -> None:
     below = ("", "sub-*/", "derivatives/*/sub-*/", "sourcedata/sub-*/")
     for pattern in (f"{folder}{INCOMING}*" for folder in below):
         for path in root.glob(pattern):
-            shutil.rmtree(path)
+            path.unlink() if path.is_symlink() else shutil.rmtree(path)
     for pattern in (".*.tmp", "*/.*.tmp", "derivatives/*/.*.tmp"):
         for path in root.glob(pattern):
             path.unlink()

@@ -16,7 +16,7 @@ from ..deidentify.options import options_of
 from ..deidentify.pseudonyms import Pseudonyms
 from ..engine import Engine
 from ..errors import UsageError
-from ..pipeline import Plan
+from ..pipeline import Plan, site_rule_ids
 from ..places import hold
 from ..plan.row import PlanRow, write_plan
 from ..plan.visits import Visit
@@ -24,7 +24,7 @@ from ..progress import Progress
 from ..trial import Trial
 from . import dataset
 from .commit import clear_leftovers, commit, sessions_in, withdraw
-from .guard import Guard, identifier_test, known_of, remember, terms_of
+from .guard import Guard, identifier_test, known_of, refuse_named_rules, remember, terms_of
 from .held import Closed, Held
 from .image import Image
 from .job import Outcome, run_job
@@ -79,7 +79,7 @@ class _Export:
         known = known_of(plan, trial.work)
         marks = in_force(read_marks(trial.work / MARKS_FILE), options_of(trial).allowed, identifier_test(known))
         self.options = options_of(trial, marks)
-        self.guard = Guard(known, terms_of(trial, self.options, self._all_visits()))
+        self.guard = Guard(known, terms_of(trial, self.options, self._all_visits(), known))
         self.states = read_states(trial.work)
         self.dirty = {session_of(leak.path) for leak in read_leaks(trial.work)}
         self.staging = Staging(plan, trial, pseudonyms, self.sessions, self.masks, self.options, self.guard)
@@ -91,6 +91,7 @@ class _Export:
 
     def run(self) -> Exported:
         self._refuse_another_source()
+        refuse_named_rules(site_rule_ids(self.trial), self.guard.searches)
         write_linkage(self.trial.work, self.plan.visits, self.pseudonyms)
         remember(self.trial.work, self.guard.searches.known, self.guard.terms)
         clear_leftovers(self.trial.output)
@@ -110,8 +111,7 @@ class _Export:
                 dataset.hide_tables(self.trial.output)
             fresh = self._make(stale, wanted, unpacked)
         stopped = {(v.subject, v.session) for v in self.leaks}
-        orphans = set() if self.held else sessions_in(self.trial.output) - set(self.known)
-        gone += sorted((set(self.known) & stopped) | orphans)
+        gone += sorted(stopped & (set(self.known) | sessions_in(self.trial.output)))
         for key in gone:
             self._withdraw(key)
         counts = {

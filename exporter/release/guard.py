@@ -31,9 +31,12 @@ from ..plan.visits import Visit
 from ..tables import json_bytes, write_private
 from ..trial import Trial
 from . import dataset
-from .searches import searches_of
+from .searches import Searches, searches_of
 
 TERMS_FILE = "terms.json"
+
+NAMING = ("patient_name", "birth_date")
+"""Kinds of identifiers that no label may be, even one that the trial itself gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,11 @@ class Terms:
         return rules.changed(add=[*added, *(rules.device if self.device else ())], drop=self.dropped)
 
 
-def terms_of(trial: Trial, options: Options, visits: Iterable[Visit]) -> Terms:
-    """The terms of a trial with these visits."""
+def terms_of(trial: Trial, options: Options, visits: Iterable[Visit], known: Known) -> Terms:
+    """The terms of a trial with these visits; a label that is a name or a birth date is searched for all the same."""
     given = {word for v in visits for word in (v.subject, v.session, v.site)} | {trial.trial}
+    people = searcher_for((i for i in known.everybody if i.kind in NAMING), in_bytes=False)
+    given = {word for word in given if not people.in_text(word)}
     given |= {code.value for code in (*options.claims(defaced=True), *NOT_CLAIMED)}
     given |= {date.today().isoformat(), *dataset.release_days(trial.output)}
     for column, kind in (trial.clinical.columns if trial.clinical else {}).items():
@@ -127,6 +132,16 @@ def known_of(plan: Plan, work: Path) -> Known:
     for aside in plan.stacking.set_aside:
         found[plan.visits.of(aside.instance).subject] |= identifiers_of([aside.instance])
     return Known({subject: frozenset(those) for subject, those in found.items()}).merged(remembered_identifiers(work))
+
+
+def refuse_named_rules(rules: Iterable[str], searches: Searches) -> None:
+    """Refuse ids of a site's own rules that hold an identifier of anybody: they leave as evidence with every image.
+
+    Raises ``UsageError``; the id itself is not repeated.
+    """
+    for number, name in enumerate(rules, start=1):
+        if searches.everybody.in_text(name):
+            raise UsageError(f"rules: the id of rule {number} of the site's own holds a known identifier; rename it")
 
 
 def identifier_test(known: Known) -> Callable[[str], bool]:

@@ -56,7 +56,8 @@ def prove(release: Release, engine: Engine, progress: Progress) -> Verification:
     """Inspect the tree, write its certificate, inspect that too; what was found is kept in the work folder."""
     root, work, searches = release.trial.output, release.trial.work, release.guard.searches
     before = read_unsearched(work, searches)
-    done = verify(root, searches, engine, progress, skip=release.states, unsearched=before)
+    made = {file.path for fragment in release.fragments for file in fragment.files}
+    done = verify(root, searches, engine, progress, skip=release.states, unsearched=before, made=made)
     if write_certificate(root, certify(facts_of(release, done))):
         done = verify_also(done, root, CERTIFICATE_FILES, searches)
     write_verification(work, done, [leak for leaks in release.stopped.values() for leak in leaks])

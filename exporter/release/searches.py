@@ -56,6 +56,11 @@ class Searches:
         return _digest(self._base, self.known.of_subject(subject) if subject else self.known.everybody)
 
     @cached_property
+    def counted(self) -> str:
+        """Names what is searched for in all files, with the words that are not: the counts depend on both."""
+        return _digest("\0".join([self.searched(""), *sorted(self.exempt.words)]), ())
+
+    @cached_property
     def _base(self) -> str:
         rules = self.rules
         accepted = sorted((k, sorted(v)) for k, v in rules.accepted.items())
@@ -91,9 +96,16 @@ def own_words() -> frozenset[str]:
     """The words of all texts that trialbids can write into a tree, read from its own source."""
     package = files("trialbids.exporter")
     trees = (ast.parse(package.joinpath(name).read_text(encoding="utf-8")) for name in WRITERS)
-    texts = (node.value for tree in trees for node in _constants(tree))
+    texts = (text for tree in trees for text in (*(n.value for n in _constants(tree)), *_field_names(tree)))
     spoken = (word for text in texts if isinstance(text, str) for word in text.split())
     return words_of(word for word in spoken if not any(c.isdigit() for c in word))
+
+
+def _field_names(tree: ast.AST) -> Iterator[str]:
+    """The names of a module's data classes' fields, which are the keys of what it writes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id.replace("_", " ")
 
 
 def _constants(tree: ast.AST) -> Iterator[ast.Constant]:

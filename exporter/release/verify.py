@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from ..deidentify.layout import is_folder
 from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 from ..engine import Engine
-from ..errors import UsageError
 from ..progress import Progress
 from ..tables import json_bytes, read_tsv, tsv_bytes, write_private
 from .searches import Searches
@@ -90,13 +89,17 @@ def verify(
     *,
     skip: Mapping[str, State] | None = None,
     unsearched: Mapping[tuple[str, str], int] | None = None,
+    made: Collection[str] | None = None,
 ) -> Verification:
     """Inspect every file, folder and name below ``root``; files that are as ``skip`` says are not read again.
 
+    ``made`` are the files of sessions that exports have made: any other is none of theirs, whatever it looks like.
     ``unsearched`` are the counts of an earlier proof that searched for the same, where there was one. Raises
     ``OSError`` where the root cannot be listed.
     """
     sizes, leaks = _walk(root)
+    if made is not None:
+        leaks += [Leak(p, "name", "unlisted-file") for p in sizes if session_of(p)[1] and p not in made]
     states: dict[str, State] = {}
     progress.start("verifying", len(sizes))
     n_read = 0
@@ -232,12 +235,11 @@ def write_verification(work: Path, done: Verification, stopped: Iterable[Leak] =
 
 
 def read_leaks(work: Path) -> tuple[Leak, ...]:
-    """What the last export or proof found. Raises ``UsageError`` where the list of it is damaged."""
-    path = work / LEAKS_FILE
+    """What the last export or proof found; nothing where the list is absent or damaged, as the next proof writes it."""
     try:
-        return tuple(Leak(**row) for row in read_tsv(path)) if path.exists() else ()
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{path}: is damaged; run the export again") from error
+        return tuple(Leak(**row) for row in read_tsv(work / LEAKS_FILE))
+    except (OSError, ValueError, TypeError):
+        return ()
 
 
 def read_unsearched(work: Path, searches: Searches) -> dict[tuple[str, str], int] | None:
@@ -245,7 +247,7 @@ def read_unsearched(work: Path, searches: Searches) -> dict[tuple[str, str], int
     try:
         known = json.loads((work / UNSEARCHED_FILE).read_bytes())
         found = {(kind, reason): int(n) for kind, reason, n in known["unsearched"]}
-        return found if known["searched"] == searches.searched("") else None
+        return found if known["searched"] == searches.counted else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -253,7 +255,7 @@ def read_unsearched(work: Path, searches: Searches) -> dict[tuple[str, str], int
 def write_unsearched(work: Path, searches: Searches, done: Verification) -> None:
     """Remember the counts: to make them anew takes every form of every identifier."""
     counts = [[kind, reason, n] for (kind, reason), n in sorted(done.unsearched.items())]
-    write_private(work / UNSEARCHED_FILE, json_bytes({"searched": searches.searched(""), "unsearched": counts}))
+    write_private(work / UNSEARCHED_FILE, json_bytes({"searched": searches.counted, "unsearched": counts}))
 
 
 def write_leaks(work: Path, leaks: Iterable[Leak]) -> None:
