@@ -198,8 +198,8 @@ def _groups(found: Anonymity | None) -> Iterator[str]:
     if found.offers:
         yield f"<h3>What would bring every group to {LEAST}</h3>"
         yield (
-            "<p>Each line is a step that the trial can take in its configuration, what it costs in values, and what it "
-            "leaves.</p>"
+            "<p>Each line is a step that the trial can take, what it costs in values, and what it leaves. Columns are "
+            "left out by suppress, ages are put in bands by generalise_age, participants leave with their sources.</p>"
         )
         yield _table(
             ("Step", "Values lost or coarser", "Smallest group", "Still in small groups"), _offers(found.offers)
