@@ -10,11 +10,11 @@ from typing import NoReturn
 
 import typer
 
-from .errors import TrialbidsError
+from .errors import LeakError, TrialbidsError
 
 EXIT_SESSIONS_FAILED = 3
 EXIT_INVALID = 4
-EXIT_LEAK = 5
+EXIT_LEAK = LeakError.exit_code
 EXIT_INTERRUPTED = 130
 
 PLACE_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP})

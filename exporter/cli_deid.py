@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .arguments import Debug, EngineName, Json, Places, Work, Workers, engine_of, trial_of
-from .errors import LeakError, UsageError
+from .border import EXIT_LEAK
+from .errors import UsageError
 from .tables import CONTROL
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ deid = typer.Typer(
     no_args_is_help=True,
 )
 
-EXIT_LEAK = LeakError.exit_code
 
 TrialFile = Annotated[
     Path | None, typer.Argument(metavar="[TRIAL.YAML]", help="The trial's configuration (the default is ./trial.yaml).")

@@ -34,10 +34,21 @@ MOST_DIGITS = 3
 @cache
 def texts_of(module: str) -> frozenset[str]:
     """Every text constant of a module of the exporter, and the fixed parts of its patterns; no docstring."""
-    tree = ast.parse(files("trialbids.exporter").joinpath(module).read_text(encoding="utf-8"))
+    tree = _parsed(module)
     alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     constants = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in alone)
     return frozenset(n.value for n in constants if isinstance(n.value, str))
+
+
+@cache
+def keys_of(module: str) -> frozenset[str]:
+    """The names of the fields of a module's data classes, which are the keys of what it writes."""
+    fields = (n.target for n in ast.walk(_parsed(module)) if isinstance(n, ast.AnnAssign))
+    return frozenset(target.id for target in fields if isinstance(target, ast.Name))
+
+
+def _parsed(module: str) -> ast.Module:
+    return ast.parse(files("trialbids.exporter").joinpath(module).read_text(encoding="utf-8"))
 
 
 @cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
-from importlib.resources import files
 
 from ..deidentify.identifiers import Exempt, Identifier, Known, searcher_for, words_of
+from ..deidentify.prose import keys_of, texts_of
 from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 
@@ -94,21 +93,6 @@ def searches_of(
 @cache
 def own_words() -> frozenset[str]:
     """The words of all texts that trialbids can write into a tree, read from its own source."""
-    package = files("trialbids.exporter")
-    trees = (ast.parse(package.joinpath(name).read_text(encoding="utf-8")) for name in WRITERS)
-    texts = (text for tree in trees for text in (*(n.value for n in _constants(tree)), *_field_names(tree)))
-    spoken = (word for text in texts if isinstance(text, str) for word in text.split())
+    keys = (key.replace("_", " ") for module in WRITERS for key in keys_of(module))
+    spoken = (word for text in (*(t for m in WRITERS for t in texts_of(m)), *keys) for word in text.split())
     return words_of(word for word in spoken if not any(c.isdigit() for c in word))
-
-
-def _field_names(tree: ast.AST) -> Iterator[str]:
-    """The names of a module's data classes' fields, which are the keys of what it writes."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id.replace("_", " ")
-
-
-def _constants(tree: ast.AST) -> Iterator[ast.Constant]:
-    """The constants of a module but for its docstrings, which stand alone as statements and are written nowhere."""
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in alone)
