@@ -174,7 +174,7 @@ def test_every_readable_image_decodes(trial: Trial):
 
 def test_geometry_of_the_sagittal_t2_and_its_mask_are_those_of_dcm2niix(trial: Trial, tmp_path: Path):
     with trial.written.annotations.open(encoding="utf-8", newline="") as opened:
-        drawn = list(csv.DictReader(opened))
+        drawn = [row for row in csv.DictReader(opened) if row["file"].endswith(".nii.gz")]
     assert len(drawn) == 7
     for k, row in enumerate(drawn):
         (image,) = convert(trial.raw[row["series_uid"]], tmp_path / str(k))

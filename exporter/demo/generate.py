@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from . import messy, protocol
-from .clinical import CONFIGURATION, write_clinical, write_mask, write_sites, write_table
+from . import annotated, messy
+from .clinical import CONFIGURATION, write_clinical, write_sites, write_table
 from .objects import Study
 from .people import Patient, make_patient
 from .series import Expected
@@ -28,7 +28,8 @@ TRUTH_COLUMNS = (
 class DemoTrial:
     """What :func:`make_trial` wrote.
 
-    ``truth`` has one row an expected stack. ``path_prefix`` is the folder of its series, relative to the trial's
+    ``truth`` has one row an expected stack, ``drawn`` one a region that was annotated and what it measures: voxels, mm³
+    or mm. ``path_prefix`` is the folder of its series, relative to the trial's
     folder (an archive counts as a folder); ``a|b`` in a cell means that either is right, ``*`` that it is not judged.
     """
 
@@ -37,6 +38,7 @@ class DemoTrial:
     clinical: Path
     annotations: Path
     truth: Path
+    drawn: Path
 
 
 def make_trial(folder: Path, *, patients: int = 6, seed: int = 0) -> DemoTrial:
@@ -49,7 +51,7 @@ def make_trial(folder: Path, *, patients: int = 6, seed: int = 0) -> DemoTrial:
     ::
 
         folder/
-        ├── trial.yaml  sites.csv  clinical.csv  annotations.csv  truth.csv
+        ├── trial.yaml  sites.csv  clinical.csv  annotations.csv  boxes.csv  truth.csv  drawn.csv
         ├── incoming/                 what the centres sent
         └── annotations/              the readers' masks
     """
@@ -59,37 +61,34 @@ def make_trial(folder: Path, *, patients: int = 6, seed: int = 0) -> DemoTrial:
     source.mkdir(parents=True, exist_ok=True)
     people = people_of(patients, seed)
     truth: list[Sequence[object]] = []
-    drawn: list[Sequence[object]] = []
+    drawn: list[annotated.Annotated] = []
+    (folder / "annotations").mkdir(exist_ok=True)
     for patient in people:
         studies = [(Study(patient, visit, seed), stored_study(patient, visit, seed)) for visit in patient.visits]
+        for study, series in studies:
+            drawn.append(annotated.annotate(folder, study, series))
+            series += drawn[-1].objects
         delivery = messy.deliver(patient, studies)
         messy.write(delivery, source)
         for study, series in studies:
-            drawn.append(_annotate(folder, study))
             truth += _truth_rows(study, series, delivery.folders)
     configuration = folder / "trial.yaml"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
     write_sites(folder / "sites.csv")
+    write_table(folder / "boxes.csv", annotated.BOXES, annotated.merged(drawn, "boxes"))
     return DemoTrial(
         sources=(source,),
         configuration=configuration,
         clinical=write_clinical(folder / "clinical.csv", people),
-        annotations=write_table(folder / "annotations.csv", ("file", "series_uid", "label", "reader", "method"), drawn),
+        annotations=write_table(folder / "annotations.csv", annotated.ROWS, annotated.merged(drawn, "rows")),
         truth=write_table(folder / "truth.csv", TRUTH_COLUMNS, truth),
+        drawn=write_table(folder / "drawn.csv", annotated.TRUTH, annotated.merged(drawn, "truth")),
     )
 
 
 def people_of(patients: int = 6, seed: int = 0) -> list[Patient]:
     """The invented patients of the trial of a seed: what must not be found in anything released."""
     return [make_patient(index, seed) for index in range(patients)]
-
-
-def _annotate(folder: Path, study: Study) -> Sequence[object]:
-    """Draw the lesion of one visit on its sagittal T2; the row of the annotations table."""
-    patient, visit = study.patient, study.visit
-    name = f"annotations/{patient.id}_V{visit.number}_lesion.nii.gz"
-    write_mask(folder / name, patient.phantom(visit), protocol.T2_SAG)
-    return name, study.uid("series", "t2sag"), "lesion", patient.centre.reader, "manual"
 
 
 def _truth_rows(study: Study, series: list[Stored], folders: dict[str, str]) -> Iterator[Sequence[object]]:
