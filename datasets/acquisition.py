@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from trialbids.mappings.imageterms import FAMILIES
+
 from .image import Image, same_grid
 from .names import natural
-from .query import FAMILIES, Q, Times
+from .query import Q, Times
 
 QC_ORDER = ("pass", "waived", "warn")
 
@@ -17,7 +19,9 @@ class Source:
     """What is read for one key: all volumes of every file, or of each file the one in ``volumes``.
 
     ``times`` (s since the first phase) or ``bvalues`` (s/mm²) has one value a channel, NaN where it is not known;
-    both are empty for a plain image. ``factor`` turns rescaled values into ``unit``.
+    both are empty for a plain image. ``factor`` turns rescaled values into ``unit``. Several masks are one
+    (``union``); of a label map the regions with the values in ``indices`` are the mask; of a table the rows with one of
+    ``rows`` are read.
     """
 
     images: tuple[Image, ...]
@@ -26,13 +30,23 @@ class Source:
     bvalues: tuple[float, ...] = ()
     factor: float = 1.0
     unit: str = ""
+    union: bool = False
+    indices: tuple[int, ...] = ()
+    rows: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
         """Length of the first axis of the tensor."""
         if self.volumes is not None:
             return len(self.volumes)
+        if self.union:
+            return max(image.volumes for image in self.images)
         return sum(image.volumes for image in self.images)
+
+    @property
+    def suffix(self) -> str:
+        """The BIDS suffix of what is read."""
+        return self.images[0].suffix
 
     @property
     def name(self) -> str:
@@ -45,12 +59,16 @@ class Unusable(Exception):
 
 
 def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
-    """Group images that answer as one: the phases of a DCE, the b-values of a diffusion scan. Others stand alone.
+    """Group images that answer as one: the phases of a DCE, the b-values of a diffusion scan, the lesions of one label
+    that one reader drew on one image. Others stand alone.
 
     In the order of session, acquisition and path.
     """
     groups: dict[tuple[str, ...], list[Image]] = {}
     for image in images:
+        if image.scope == "annotations":
+            groups.setdefault((image.participant_id, image.session_id, *_drawing(image)), []).append(image)
+            continue
         sequence = image.record.sequence
         grouped = image.acquisition_id and (sequence == "DCE" or sequence in FAMILIES["diffusion"])
         kind = (sequence, *image.record.derived, image.record.part, image.record.dixon, str(image.record.echo_index))
@@ -60,13 +78,26 @@ def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
     return [tuple(sorted(group, key=lambda image: natural(image.path))) for group in ordered]
 
 
+def _drawing(image: Image) -> tuple[str, ...]:
+    """What the masks of several lesions have in common: all but the label in their names, which counts them."""
+    if image.is_table or not image.label or image.suffix == "dseg":
+        return (image.path,)
+    others = tuple("-".join(pair) for pair in image.entities if pair[0] != "label")
+    return (image.label, image.reader, image.datatype, image.suffix, *others, *image.sources)
+
+
 def resolve(query: Q, images: Sequence[Image]) -> Source:
     """What to read of one acquisition. Raises :class:`Unusable`."""
+    if images[0].is_table:
+        return Source(images=tuple(images), rows=query.label, unit="voxel")
     for image in images:
         if not image.shape:
             raise Unusable(f"{image.path}: its header cannot be read")
         if not same_grid(image, images[0]):
             raise Unusable(f"{image.path}: its grid differs from that of {images[0].path}, of the same acquisition")
+    if images[0].scope == "annotations":
+        indices = query.indices(images[0]) if images[0].suffix == "dseg" else ()
+        return Source(images=tuple(images), union=len(images) > 1, indices=indices, unit="label")
     sequence = images[0].record.sequence
     if sequence == "DCE":
         return _dynamic(query, images)
@@ -87,8 +118,6 @@ def qc_rank(images: Sequence[Image]) -> int:
 
 def _scale(query: Q, image: Image) -> tuple[float, str]:
     """Factor and unit; ADC becomes 10⁻⁶ mm²/s by the sidecar's ``ADCScale`` (rescaled values to mm²/s)."""
-    if image.scope == "annotations":
-        return 1.0, "label"
     if image.record.sequence != "ADC" or query.units == "stored":
         return 1.0, image.units or {"CT": "HU"}.get(image.record.sequence, "arbitrary")
     if image.adc_scale is None:

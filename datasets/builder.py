@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trialbids.mappings.criteria import Condition, ConditionError
+from trialbids.mappings.record import Record
+
 from .acquisition import Source, Unusable, acquisitions, qc_rank, resolve
 from .cohort import Cohort, Count, Dropped, Report, count_sites
+from .columns import Columns
 from .errors import CohortError, QueryError, listing
 from .image import Image, same_grid
 from .policies import VERDICTS, Require
@@ -15,7 +19,6 @@ from .request import Request
 from .rows import sample_row
 from .targets import Categorical, Target
 from .units import Unit
-from .where import Where
 
 if TYPE_CHECKING:
     from .database import Database
@@ -32,6 +35,7 @@ class _Builder:
         self.request = request
         self.queries: dict[str, Q] = {**request.images, **request.labels}
         self.counts: list[Count] = []
+        self.columns = Columns(db.tables, request.unit)
         self.units: list[Unit] = self.make_units()
 
     def run(self) -> Cohort:
@@ -55,16 +59,15 @@ class _Builder:
     # --- units and conditions
 
     def make_units(self) -> list[Unit]:
-        people, visits = self.db.participants, self.db.sessions
+        visits = self.db.sessions
         if self.request.unit == "participant":
             ids = list(dict.fromkeys(participant for participant, _ in visits))
-            return [Unit(p, p, "", self.site(p), people.get(p, {})) for p in ids]
-        facts = {key: {**people.get(key[0], {}), **row} for key, row in visits.items()}
+            return [Unit(p, p, "", self.site(p)) for p in ids]
         if self.request.unit == "session":
-            return [Unit("_".join(filter(None, (p, s))), p, s, self.site(p), facts[p, s]) for p, s in visits]
+            return [Unit("_".join(filter(None, (p, s))), p, s, self.site(p)) for p, s in visits]
         (query,) = self.request.images.values()
         return [
-            Unit(group[0].stem, p, s, self.site(p), facts[p, s], fixed=group)
+            Unit(group[0].stem, p, s, self.site(p), fixed=group)
             for group in acquisitions(self.db.query(query))
             for p, s in [(group[0].participant_id, group[0].session_id)]
         ]
@@ -85,44 +88,45 @@ class _Builder:
                 unit.lost = (condition, reason)
         self.note(condition)
 
-    def columns(self) -> dict[str, type]:
-        """The columns of the clinical tables with their types; those of the visit only where a unit has one."""
-        tables = [self.db.participants_table]
-        if self.request.unit != "participant":
-            tables.append(self.db.sessions_table)
-        kinds: dict[str, type] = {"participant_id": str, "session_id": str, "site": str}
-        for table in tables:
-            for name in table.columns:
-                values = (row[name] for row in table.rows.values() if row[name] is not None)
-                kinds[name] = type(next(values, 0.0))
-        if self.request.unit == "participant":
-            del kinds["session_id"]
-        return kinds
-
     def row(self, unit: Unit) -> dict[str, Any]:
-        ids = {"participant_id": unit.participant_id, "session_id": unit.session_id, "site": unit.site or None}
-        return {**unit.facts, **ids}
+        return self.columns.row(unit.participant_id, unit.session_id, unit.site)
+
+    def records(self, unit: Unit) -> list[Record]:
+        """What the images of a unit are, for ``has`` and ``count``."""
+        if unit.fixed:
+            return [image.record for image in unit.fixed]
+        session = unit.session_id if self.request.unit == "session" else None
+        return [image.record for image in self.db.images_of(unit.participant_id, session)]
 
     def apply_where(self) -> None:
         if self.request.where is None:
             return
-        where = Where(self.request.where)
-        where.check(self.columns())
-        text = f"where {self.request.where}"
-        self.lose(text, lambda unit: None if where.keeps(self.row(unit)) else "the condition is not true")
+        try:
+            where = Condition(self.request.where)
+            where.check(self.columns.kinds)
+        except ConditionError as error:
+            raise QueryError(f"where: {error}") from error
+        if "found" in where.functions:
+            raise QueryError("where: found(…) belongs to the criteria of trial.yaml; here qc= chooses by the verdict")
+        for name in sorted(where.columns):
+            self.columns.check(name)
+        reasons = {False: "the condition is not true", None: "it cannot be told whether the condition is true"}
+
+        def why(unit: Unit) -> str | None:
+            return reasons.get(where.truth(self.row(unit), self.records(unit)))
+
+        self.lose(f"where {self.request.where}", why)
 
     def fit_targets(self) -> dict[str, Target]:
-        columns = self.columns()
         fitted: dict[str, Target] = {}
         for name, target in self.request.targets.items():
-            if target.column not in columns:
+            if target.column not in self.columns.kinds:
                 raise QueryError(
                     f"cohort: target {name!r}: there is no column {target.column!r} for a {self.request.unit}; "
-                    f"there are: {' '.join(sorted(columns))}"
+                    f"there are: {' '.join(sorted(self.columns.kinds))}"
                 )
-            tables = (self.db.participants_table, self.db.sessions_table)
-            values = [row.get(target.column) for table in tables for row in table.rows.values()]
-            fitted[name] = target.fit(values)
+            self.columns.check(target.column)
+            fitted[name] = target.fit(self.columns.values(target.column))
         return fitted
 
     def require_target(self, name: str, target: Target) -> None:
@@ -174,6 +178,8 @@ class _Builder:
                 usable.append((qc_rank(group), resolve(query, group)))
             except Unusable as error:
                 reasons.append(str(error))
+        if query.label and any(source.suffix == "mask" for _, source in usable):
+            usable = [(rank, source) for rank, source in usable if source.suffix == "mask"]
         if not usable:
             unit.absent[key] = "; ".join(reasons)
         elif len(usable) > 1 and self.request.duplicates == "raise":
@@ -238,7 +244,8 @@ class _Builder:
     def check_grids(self) -> None:
         lines: list[str] = []
         for unit in self.left():
-            images = {key: unit.sources[key].images[0] for key in self.queries if key in unit.sources}
+            found = {key: unit.sources[key].images[0] for key in self.queries if key in unit.sources}
+            images = {key: image for key, image in found.items() if not image.is_table}
             for key in self.request.labels:
                 if key in images and not any(
                     same_grid(images[key], images[k]) for k in self.request.images if k in images
@@ -269,7 +276,8 @@ class _Builder:
         units = self.left()
         masked = self.request.missing not in ("raise", "drop")
         templates = {key: next((u.sources[key] for u in units if key in u.sources), None) for key in self.queries}
-        rows = [sample_row(unit, self.queries, templates, targets, self.row(unit), masked) for unit in units]
+        merged = {key for unit in units for key, source in unit.sources.items() if source.union or source.indices}
+        rows = [sample_row(unit, self.queries, templates, targets, self.row(unit), masked, merged) for unit in units]
         used = {image.path: image for unit in units for source in unit.sources.values() for image in source.images}
         return Cohort(
             self.db.root,

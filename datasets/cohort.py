@@ -11,6 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
+from .errors import QueryError
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -59,7 +63,9 @@ class Cohort(Sequence[dict[str, Any]]):
     images and labels the path of its file, a list of paths (the phases of a DCE), or ``""`` where it is missing and
     to be masked. Beside an image key stand ``<key>_unit`` and ``<key>_factor`` (from rescaled values to the unit) and,
     where they apply, ``<key>_times`` (s), ``<key>_bvalues`` (s/mm²) and ``<key>_volumes``; ``present`` has a flag for
-    every key where missing ones are masked. :class:`LoadSequencesd` reads such a dict; so does MONAI's ``LoadImaged``,
+    every key where missing ones are masked, and ``<key>_dtype`` the type of their zeros. A label that is made of
+    several masks has ``<key>_union``, one from regions of a label map ``<key>_indices``, a table of boxes or points
+    ``<key>_table`` and ``<key>_rows``. :class:`LoadSequencesd` reads such a dict; so does MONAI's ``LoadImaged``,
     without factor and volumes.
     """
 
@@ -100,8 +106,8 @@ class Cohort(Sequence[dict[str, Any]]):
         if isinstance(index, slice):
             return self._part(self._rows[index])
         if isinstance(index, Iterable):
-            return self._part([self._rows[operator.index(i)] for i in index])
-        return self._absolute(self._rows[operator.index(index)])
+            return self._part([self._rows[_position(i)] for i in index])
+        return self._absolute(self._rows[_position(index)])
 
     def __repr__(self) -> str:
         return f"Cohort({len(self)} samples: {', '.join(self.keys)})"
@@ -152,6 +158,16 @@ class Cohort(Sequence[dict[str, Any]]):
                 [str(self._root / p) for p in value] if isinstance(value, list) else value and str(self._root / value)
             )
         return sample
+
+
+def _position(index: Any) -> int:
+    """A place in the cohort. Raises :class:`QueryError` for True and False, which Python counts as 1 and 0."""
+    if isinstance(index, bool | np.bool_):
+        raise QueryError(
+            f"cohort[{index}]: a sample is asked for by its position; of a mask take the positions, as "
+            "numpy.flatnonzero(mask) gives them"
+        )
+    return operator.index(index)
 
 
 def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .columns import Clinical, read_phenotype
 from .errors import DatasetError, ReadError
 from .image import Image
 from .manifest import Manifest
@@ -78,6 +79,14 @@ class Database:
             for row in read_tsv(self.root / subject / f"{subject}_sessions.tsv"):
                 rows.append({"participant_id": subject, "session_id": "", **row})
         self.sessions_table: Table = typed_table(rows, ("participant_id", "session_id"))
+        self.phenotype: tuple[Clinical, ...] = read_phenotype(self.root)
+
+    @property
+    def tables(self) -> tuple[Clinical, ...]:
+        """All clinical tables: of participants, of sessions, and those of ``phenotype/``."""
+        rows = {(key[0], ""): row for key, row in self.participants_table.rows.items()}
+        people = Table(rows, self.participants_table.columns)
+        return (Clinical("participants", people), Clinical("sessions", self.sessions_table), *self.phenotype)
 
     @cached_property
     def participants(self) -> Mapping[str, Mapping[str, Any]]:
@@ -94,6 +103,18 @@ class Database:
         rows = {(key[0], key[1]): row for key, row in self.sessions_table.rows.items()}
         return {key: rows.get(key, {}) for key in self._session_keys}
 
+    def images_of(self, participant: str, session: str | None = None) -> Sequence[Image]:
+        """The images of one visit, or of all visits of a participant; without annotations."""
+        return self._by_visit.get((participant, session), ())
+
+    @cached_property
+    def _by_visit(self) -> Mapping[tuple[str, str | None], list[Image]]:
+        visits: dict[tuple[str, str | None], list[Image]] = {}
+        for image in self.images:
+            visits.setdefault((image.participant_id, image.session_id), []).append(image)
+            visits.setdefault((image.participant_id, None), []).append(image)
+        return visits
+
     def query(self, query: Q) -> tuple[Image, ...]:
         """All images that match, in the order of the tree."""
         return tuple(image for image in (*self.images, *self.annotations) if query.matches(image))
@@ -108,9 +129,9 @@ class Database:
     def contents(self) -> str:
         """What there is, by sequence and label, as words for messages."""
         sequences = Counter(image.record.sequence for image in self.images)
-        labels = Counter(image.label for image in self.annotations if image.label)
+        labels = Counter(words for image in self.annotations for words in _shown(image))
         parts = [f"{name} ({n})" for name, n in sequences.most_common()]
-        parts += [f"mask of {name} ({n})" for name, n in labels.most_common()]
+        parts += [f"{words} ({n})" for words, n in labels.most_common()]
         return ", ".join(parts)
 
     def cohort(
@@ -131,8 +152,9 @@ class Database:
         ``unit``        what one sample is: ``image`` (then ``images`` has one key), ``session`` or ``participant``
         ``images``      a query a key; a DCE or the b-values of one diffusion scan answer as one acquisition
         ``labels``      queries for masks; a mask must have been drawn on an image of the sample
-        ``targets``     :class:`Regression` or :class:`Categorical` a key, from participants.tsv or sessions.tsv
-        ``where``       a condition over the same columns, see :class:`~trialbids.datasets.where.Where`
+        ``targets``     :class:`Regression` or :class:`Categorical` a key, from any clinical table
+        ``where``       a condition over the same columns and the images of the unit (``has``, ``count``), see
+                        :class:`~trialbids.mappings.criteria.Condition`
         ``qc``          ``pass`` (or waived), ``warn`` (pass, waived or warn), or None: any or no verdict
         ``missing``     ``raise``, ``drop`` the sample, ``mask`` (zeros and a ``present`` flag), or :class:`Require`
         ``duplicates``  of acquisitions: ``raise``, ``first``, ``last``, or ``best-qc`` (the first among the best)
@@ -156,6 +178,12 @@ class Database:
             grid=grid,
         )
         return build(self, request)
+
+
+def _shown(image: Image) -> list[str]:
+    """What an annotation shows, in words: its label, or the names of its regions."""
+    whole = [image.label] if image.label else []
+    return [f"{image.suffix} of {name}" for name in whole or [name for name, _ in image.regions]]
 
 
 def site_of(row: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ def lesion_cohort(root: Path) -> Cohort:
         labels={"lesion": Q(label="lesion", scope="annotations")},
         qc="warn",
         missing="drop",
+        duplicates="first",  # of the readers who drew it
     )
 
 

@@ -13,13 +13,14 @@ from trialbids.mappings.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One NIfTI file.
+    """One NIfTI file, or one table of boxes or points in ``derivatives/annotations``, which has no shape.
 
-    ``path`` is relative to the root of the tree, ``/`` separated. ``scope`` is ``raw``, or ``annotations`` for a mask
+    ``path`` is relative to the root of the tree, ``/`` separated. ``scope`` is ``raw``, or ``annotations`` for a file
     of ``derivatives/annotations``, which then has ``label``, ``reader`` and ``sources`` (paths of the images it was
-    drawn on). ``affine`` is the 4×4 matrix row by row (RAS+, mm), ``zooms`` are in mm; ``shape`` is empty where the
-    header could not be read. ``qc`` is the verdict, empty where none was given. ``adc_scale`` is the factor from
-    rescaled values to mm²/s.
+    drawn on); ``regions`` are the names in a label map with their indices, or the labels in a table with 0.
+    ``affine`` is the 4×4 matrix row by row (RAS+, mm), ``zooms`` are in mm; ``shape`` is empty where the header could
+    not be read. ``qc`` is the verdict, empty where none was given. ``adc_scale`` is the factor from rescaled values to
+    mm²/s.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Image:
     label: str = ""
     reader: str = ""
     sources: tuple[str, ...] = ()
+    regions: tuple[tuple[str, int], ...] = ()
     shape: tuple[int, ...] = ()
     affine: tuple[float, ...] = ()
     dtype: str = ""
@@ -54,6 +56,11 @@ class Image:
     def stem(self) -> str:
         """The file name without its extension."""
         return self.path.rpartition("/")[2].partition(".")[0]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of boxes or points."""
+        return self.path.endswith(".tsv")
 
     @property
     def volumes(self) -> int:

@@ -14,7 +14,9 @@ from monai.transforms.transform import MapTransform
 
 from .errors import ReadError
 from .nifti import Header, read_volume
+from .regions import COORDINATES, read_coordinates
 
+READING = ("_unit", "_factor", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype")
 _WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64, "float16": np.float32, "longdouble": np.float64}
 
 
@@ -28,6 +30,9 @@ class LoadSequencesd(MapTransform):
     of the sample's first image. ``meta`` holds the affine (RAS+, mm), ``unit`` and ``filename_or_obj``; everything
     survives ``torch.load(weights_only=True)``. Plain dicts of paths work as well.
 
+    Of a label, several masks become one (the larger value of each voxel), the regions ``<key>_indices`` of a label map
+    a mask of 0 and 1, and a table of boxes or points a float32 tensor ``[N, 6]`` or ``[N, 3]`` of voxel coordinates.
+
     Raises :class:`ReadError` naming participant, session and file.
     """
 
@@ -39,9 +44,14 @@ class LoadSequencesd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         sample = dict(data)
+        tables = [key for key in self.key_iterator(sample) if f"{key}_table" in sample]
+        for key in tables:
+            sample[key] = self._coordinates(sample, key)
         absent: list[Hashable] = []
         grid: MetaTensor | None = None
         for key in self.key_iterator(sample):
+            if key in tables:
+                continue
             if isinstance(sample[key], str) and not sample[key]:
                 absent.append(key)
                 continue
@@ -52,7 +62,7 @@ class LoadSequencesd(MapTransform):
                 raise ReadError(f"{_who(sample)}: every image is missing, so {key} has no grid to be zeros on.")
             sample[key] = self._zeros(sample, key, grid)
         for key in self.key_iterator(sample):
-            for side in ("_unit", "_factor", "_volumes"):
+            for side in READING:
                 sample.pop(f"{key}{side}", None)
             for side in ("_times", "_bvalues"):
                 if f"{key}{side}" in sample:
@@ -65,18 +75,34 @@ class LoadSequencesd(MapTransform):
         files = [sample[key]] if isinstance(sample[key], str | Path) else list(sample[key])
         volumes = sample.get(f"{key}_volumes")
         try:
-            array, header = read_channels(files, float(sample.get(f"{key}_factor", 1.0)), volumes)
+            if sample.get(f"{key}_union"):
+                array, header = read_union(files)
+            else:
+                array, header = read_channels(files, float(sample.get(f"{key}_factor", 1.0)), volumes)
         except ReadError as error:
             raise ReadError(f"{_who(sample)}: {key}: {error}") from error
+        if indices := sample.get(f"{key}_indices"):
+            array = np.isin(array, indices).astype(np.uint8)
         wider = _WIDER.get(array.dtype.name)
         tensor = torch.from_numpy(array if wider is None else array.astype(wider))
         return self._tensor(
             tensor, torch.from_numpy(header.affine.copy()), str(files[0]), sample.get(f"{key}_unit", "")
         )
 
+    def _coordinates(self, sample: Mapping[Hashable, Any], key: Hashable) -> torch.Tensor:
+        path = sample[key]
+        if not path:
+            return torch.zeros(0, len(COORDINATES[sample[f"{key}_table"]]))
+        try:
+            return torch.from_numpy(read_coordinates(Path(path), sample.get(f"{key}_rows", ())))
+        except ReadError as error:
+            raise ReadError(f"{_who(sample)}: {key}: {error}") from error
+
     def _zeros(self, sample: Mapping[Hashable, Any], key: Hashable, grid: MetaTensor) -> MetaTensor:
         channels = len(sample.get(f"{key}_times") or sample.get(f"{key}_bvalues") or [0])
-        tensor = torch.zeros(channels, *reversed(grid.shape[1:])).permute(0, 3, 2, 1)
+        name = sample.get(f"{key}_dtype")
+        dtype = torch.from_numpy(np.zeros(0, _WIDER.get(name, name))).dtype if name else grid.dtype
+        tensor = torch.zeros(channels, *reversed(grid.shape[1:]), dtype=dtype).permute(0, 3, 2, 1)
         return self._tensor(tensor, grid.affine.clone(), "", sample.get(f"{key}_unit", ""))
 
     def _tensor(self, tensor: torch.Tensor, affine: torch.Tensor, path: str, unit: str) -> MetaTensor:
@@ -117,6 +143,20 @@ def read_channels(
     out = np.empty((count, z, y, x), np.result_type(*parts)).transpose(0, 3, 2, 1)
     np.concatenate(parts, out=out)
     return out, first
+
+
+def read_union(files: Sequence[str | Path]) -> tuple[np.ndarray, Header]:
+    """Several masks of one grid as one, ``(C, X, Y, Z)``: the larger value of each voxel; and the first header.
+
+    Raises :class:`ReadError` as :func:`read_channels`, and where their numbers of volumes differ.
+    """
+    array, first = read_channels(files[:1])
+    for path in files[1:]:
+        other, header = read_channels([path])
+        if other.shape != array.shape or not np.allclose(header.affine, first.affine, atol=1e-3):
+            raise ReadError(f"{path}: its grid differs from that of {files[0]}; they cannot become one mask.")
+        array = np.maximum(array, other)
+    return array, first
 
 
 def _channels_first(array: np.ndarray) -> np.ndarray:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 
+from trialbids.mappings.imageterms import FAMILIES
 from trialbids.mappings.vocabulary import Attribute, vocabulary
 
 from .errors import QueryError
 from .image import Image
 from .names import entity_keys
 
-FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"diffusion": ("DWI", "trace")})
 SCOPES = ("raw", "annotations")
 UNITS = ("physical", "stored")
 
@@ -52,7 +51,10 @@ class Q:
     ``family``     ``"diffusion"`` is DWI or trace
     ``phases``     :class:`Times`: the phases of a DCE
     ``bvalues``    s/mm²: the volumes of a diffusion image, each within 5 % or 10 s/mm², whichever is more
-    ``label``, ``reader``   a mask: its label and who drew it; the scope is then ``annotations``
+    ``label``, ``reader``   an annotation: what it shows and who drew it; the scope is then ``annotations``, as with
+                   ``seg``, the set of a label map. A label is a mask (several lesions of it are one mask), where there
+                   is none the regions of that name in a label map; ``suffix="probseg"``, ``"boxes"`` or ``"points"``
+                   asks for fractions, float32 ``[N, 6]`` (i1 j1 k1 i2 j2 k2, both corners inside) or ``[N, 3]``
     ``units``      ``"stored"`` leaves an ADC as it was stored (after slope and intercept) instead of 10⁻⁶ mm²/s
 
     Raises :class:`QueryError` for an unknown name or value, with the legal ones.
@@ -91,7 +93,8 @@ class Q:
         units: str = "physical",
         **conditions: Any,
     ) -> None:
-        scope = scope or ("annotations" if label or reader else "raw")
+        sets = {"seg", "segmentation"} & set(conditions)
+        scope = scope or ("annotations" if label or reader or sets else "raw")
         _check_word("scope", scope, SCOPES)
         _check_word("units", units, UNITS)
         if (label or reader) and scope == "raw":
@@ -143,9 +146,24 @@ class Q:
             value = getattr(image, name) if name in ("suffix", "datatype") else image.entity.get(name)
             if not any(_same_label(value, label) for label in labels):
                 return False
-        if self.label and image.label not in self.label:
+        if self.label and not self._shows(image):
             return False
-        return not self.reader or any(image.reader.lower() == reader.lower() for reader in self.reader)
+        readers = {image.reader.lower(), image.entity.get("desc", "").lower()}
+        return not self.reader or any(reader.lower() in readers for reader in self.reader)
+
+    def indices(self, image: Image) -> tuple[int, ...]:
+        """The values of a label map that are meant by ``label``."""
+        return tuple(sorted({index for name, index in image.regions if name in self.label}))
+
+    def _shows(self, image: Image) -> bool:
+        """Whether an annotation has the label asked for: as a whole, or as one of its regions or rows."""
+        if image.is_table:
+            named = not image.regions or any(name in self.label for name, _ in image.regions)
+            return named and "suffix" in dict(self.entities)
+        if image.suffix == "probseg" and "suffix" not in dict(self.entities):
+            return False
+        whole = image.label in self.label or image.entity.get("label") in self.label
+        return whole or bool(self.indices(image))
 
 
 def _sort_out(given: Mapping[str, Any]) -> tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, Any], ...]]:

@@ -42,7 +42,7 @@ class Request:
 
     def _check_names(self) -> None:
         names = [*self.images, *self.labels, *self.targets]
-        taken = RESERVED | {f"{key}{side}" for key in self.images for side in SIDE_KEYS}
+        taken = RESERVED | {f"{key}{side}" for key in (*self.images, *self.labels) for side in SIDE_KEYS}
         for name in names:
             if names.count(name) > 1 or name in taken or not name.isidentifier():
                 raise QueryError(f"cohort: the key {name!r} is used twice, reserved, or no plain word; choose another")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from .acquisition import Source
@@ -11,7 +11,9 @@ from .targets import Target
 from .units import Unit
 
 RESERVED = frozenset({"sample_id", "participant_id", "session_id", "site", "present"})
-SIDE_KEYS = ("_unit", "_factor", "_times", "_bvalues", "_volumes")
+SIDE_KEYS = (
+    "_unit", "_factor", "_times", "_bvalues", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype"
+)  # fmt: skip
 NAN = float("nan")
 
 
@@ -22,8 +24,13 @@ def sample_row(
     targets: Mapping[str, Target],
     facts: Mapping[str, Any],
     masked: bool,
+    merged: Container[str],
 ) -> dict[str, Any]:
-    """The row of one unit. ``templates`` holds, for every key, what another unit reads: a masked key takes its form."""
+    """The row of one unit. ``templates`` holds, for every key, what another unit reads: a masked key takes its form.
+
+    All rows of a cohort have the same entries, so ``merged`` names the labels that in any unit are made of several
+    masks or of regions.
+    """
     row: dict[str, Any] = {
         "sample_id": unit.sample_id,
         "participant_id": unit.participant_id,
@@ -31,7 +38,13 @@ def sample_row(
         "site": unit.site,
     }
     for key, query in queries.items():
-        row |= _entries(key, query, unit.sources.get(key), templates[key])
+        source, template = unit.sources.get(key), templates[key]
+        row |= _entries(key, query, source, template)
+        if key in merged:
+            row[f"{key}_union"] = source is not None and source.union
+            row[f"{key}_indices"] = source.indices if source else ()
+        if masked and template and not template.images[0].is_table:
+            row[f"{key}_dtype"] = _dtype(template)
     if masked:
         row["present"] = tuple(key in unit.sources for key in queries)
     for name, target in targets.items():
@@ -46,6 +59,8 @@ def _entries(key: str, query: Q, source: Source | None, template: Source | None)
     entries: dict[str, Any] = {key: _paths(source) if source else ""}
     if query.scope == "raw":
         entries |= {f"{key}_unit": shape.unit, f"{key}_factor": shape.factor if source else 1.0}
+    if shape.images[0].is_table:
+        entries |= {f"{key}_table": shape.images[0].suffix, f"{key}_rows": shape.rows}
     if shape.times:
         asked = query.phases.times if query.phases else (NAN,) * len(shape.times)
         entries[f"{key}_times"] = source.times if source else asked
@@ -55,6 +70,14 @@ def _entries(key: str, query: Q, source: Source | None, template: Source | None)
     if shape.volumes is not None:
         entries[f"{key}_volumes"] = source.volumes if source else ()
     return entries
+
+
+def _dtype(shape: Source) -> str:
+    """The type of the voxels that another sample reads for the same key; zeros shall have it too."""
+    first = shape.images[0]
+    if shape.indices:
+        return "uint8"
+    return first.dtype if (first.slope, first.inter, shape.factor) == (1.0, 0.0, 1.0) else "float32"
 
 
 def _paths(source: Source) -> str | tuple[str, ...]:

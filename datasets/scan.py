@@ -16,6 +16,7 @@ from .image import Image
 from .manifest import Facts, Manifest
 from .names import NIFTI, Name, parse_name
 from .nifti import read_header
+from .regions import COORDINATES, read_labels, read_regions
 from .sidecars import Metadata, Sidecar, shared_sidecars
 from .tables import read_tsv
 
@@ -100,7 +101,18 @@ class _Walk:
                     continue
                 meta = self.meta(path, name, content, levels)
                 cells = rows.get(f"{datatype}/{entry.name}", {})
-                self.found.images.append(self.image(path, subject, session, datatype, name, entry, meta, cells))
+                facts = self.manifest.facts(path, entry) or self.header_facts(path)
+                self.found.images.append(self.image(path, subject, session, datatype, name, facts, meta, cells))
+            for path, name in self.annotation_tables(folder, datatype, content):
+                meta = self.meta(path, name, content, levels)
+                self.found.images.append(self.image(path, subject, session, datatype, name, Facts(), meta, {}))
+
+    def annotation_tables(self, folder: str, datatype: str, content: _Folder) -> Iterator[tuple[str, Name]]:
+        """The tables of boxes and points in a folder of annotations."""
+        for filename in sorted(content.files) if self.scope != "raw" else ():
+            name = parse_name(filename)
+            if name is not None and name.extension == ".tsv" and name.suffix in COORDINATES:
+                yield self.join(folder, datatype, filename), name
 
     def meta(self, path: str, name: Name, content: _Folder, above: list[list[Sidecar]]) -> dict[str, Any]:
         folder, _, filename = path.rpartition("/")
@@ -115,12 +127,12 @@ class _Walk:
         session: str,
         datatype: str,
         name: Name,
-        entry: os.DirEntry[str],
+        facts: Facts,
         meta: dict[str, Any],
         cells: Cells,
     ) -> Image:
-        facts = self.manifest.facts(path, entry) or self.header_facts(path)
         entities = dict(name.entities)
+        annotated = self.scope != "raw"
         scale = meta.get("ADCScale")
         return Image(
             path=path,
@@ -136,9 +148,10 @@ class _Walk:
             record=self.record(path, name, meta, cells),
             units=str(meta.get("Units") or ""),
             adc_scale=float(scale) if isinstance(scale, int | float) else None,
-            label=entities.get("label", "") if self.scope != "raw" else "",
-            reader=str(meta.get("Reader") or entities.get("desc", "")) if self.scope != "raw" else "",
-            sources=tuple(_sources(meta.get("Sources"))) if self.scope != "raw" else (),
+            label=(_text(meta.get("Label")) or entities.get("label", "")) if annotated else "",
+            reader=(_text(meta.get("Reader")) or entities.get("desc", "")) if annotated else "",
+            sources=tuple(_sources(meta.get("Sources"))) if annotated else (),
+            regions=self.regions(path, name) if annotated else (),
             shape=facts.shape,
             affine=facts.affine,
             dtype=facts.dtype,
@@ -146,6 +159,17 @@ class _Walk:
             inter=facts.inter,
             voxels_sha256=facts.voxels_sha256,
         )
+
+    def regions(self, path: str, name: Name) -> tuple[tuple[str, int], ...]:
+        """What a label map or a table holds, by name."""
+        try:
+            if name.suffix == "dseg":
+                return read_regions(self.root / (path.removesuffix(name.extension) + ".tsv"))
+            if name.suffix in COORDINATES:
+                return tuple((label, 0) for label in read_labels(self.root / path))
+        except ReadError as error:
+            self.problem(path, str(error))
+        return ()
 
     def header_facts(self, path: str) -> Facts:
         try:
@@ -226,6 +250,11 @@ def _named(folders: list[str], start: str) -> list[str]:
 def _cell(cells: Cells, name: str) -> str:
     cell = (cells.get(name) or "").strip()
     return "" if cell == "n/a" else cell
+
+
+def _text(value: object) -> str:
+    """A text of a sidecar; an object under the same key is the description of a column."""
+    return value if isinstance(value, str) else ""
 
 
 def _index(label: str | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from types import MappingProxyType
 
 Value = str | int | float | None
 Row = Mapping[str, Value]
+
+NUMBERS = {int: re.compile(r"[+-]?[0-9]+"), float: re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")}
+"""How a number is written in a table: stricter than Python, which also reads ``1_2`` and ``inf``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,14 @@ def typed_table(rows: Sequence[Mapping[str, str]], keys: tuple[str, ...]) -> Tab
 
 
 def _absent(cell: str | None) -> bool:
-    return cell is None or cell.strip() in ("", "n/a")
+    return cell is None or cell.strip() in ("", "n/a", "NaN", "nan")
 
 
 def _reader(cells: Iterable[str]) -> type[int] | type[float] | type[str]:
     given = [cell.strip() for cell in cells if not _absent(cell)]
     if any(len(cell) > 1 and cell[0] == "0" and cell.isdigit() for cell in given):
         return str
-    for kind in (int, float):
-        try:
-            for cell in given:
-                kind(cell)
-        except ValueError:
-            continue
-        return kind
+    for kind, pattern in NUMBERS.items():
+        if all(pattern.fullmatch(cell) for cell in given):
+            return kind
     return str

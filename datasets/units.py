@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .acquisition import Source
 from .image import Image
@@ -23,7 +22,6 @@ class Unit:
     participant_id: str
     session_id: str
     site: str
-    facts: Mapping[str, Any]
     fixed: Sequence[Image] = ()
     sources: dict[str, Source] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)

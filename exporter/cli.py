@@ -80,12 +80,13 @@ def plan(
     on. --learn writes a file of rules from all edits so far.
     """
     from . import screen
-    from .annotations.clinical import join_clinical
-    from .annotations.table import read_masks
+    from .annotations.drawings import drawings_of
+    from .deidentify.options import options_of
     from .pipeline import learn_from, plan_trial, scan_trial
     from .places import workplace
     from .plan.history import remembered
     from .plan.row import HISTORY
+    from .release.parsimony import account, write_parsimony
     from .release.summary import summarise
     from .review.read import not_taken
 
@@ -98,15 +99,39 @@ def plan(
     with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
         newest = next(remembered(trial.work / HISTORY), [])
         made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, edited)
-        join_clinical(trial.clinical, made.visits.all)
-        if trial.annotations is not None:
-            read_masks(trial.annotations.table, trial.work / "readers.tsv")
+        drawings_of(trial.annotations, made, trial.work)
         if rule_file is not None:
             learned = learn_from(made, trial, rule_file, pseudonyms)
-    summary = summarise(made, [p.row for p in made.planned], ())
+        rows = [p.row for p in made.planned]
+        needs = account(made, rows, options_of(trial).allowed)
+        write_parsimony(trial.work, needs)
+    summary = summarise(made, rows, (), needs)
     named = {(e.stack_id, e.attribute) for e in (*made.taken, *(c.edit for c in made.contradicted))}
-    left = () if edited is None else not_taken(edited.sheet, newest, [p.row for p in made.planned], named)
+    left = () if edited is None else not_taken(edited.sheet, newest, rows, named)
     screen.show_summary(summary, None, trial, review=(made, learned), left=left, as_json=json)
+
+
+@app.command()
+def flow(
+    places: Places = None, work: Work = None, engine: EngineName = "processes", workers: Workers = None,
+    json: Json = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Draw who is in and who is not, step by step, before anything is exported.
+
+    Writes flow.svg, flow.png, flow.tsv and flow.json into the work folder, and exclusions.tsv: every stack that is out,
+    with its first reason and all others.
+    """
+    from . import screen
+    from .pipeline import plan_trial, scan_trial
+    from .places import workplace
+    from .release.flows import flow_of, planned, write_exclusions, write_flow
+
+    trial = trial_of(places, work)
+    with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
+        ended = planned(plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress))
+        found = flow_of(ended, trial)
+        written = [*write_flow(trial.work, found, trial.trial), write_exclusions(trial.work, ended)]
+    screen.show_flow(found, written, as_json=json)
 
 
 @app.command()
@@ -197,6 +222,8 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
         review=(made, None),
         as_json=json,
     )
+    if not json:
+        screen.show_flow_line(exported.flow, trial)
     if exported.run.leaks:
         return EXIT_LEAK
     if exported.failures:
@@ -222,6 +249,11 @@ def validate(
 def init(
     source: Annotated[list[Path], typer.Option("--source", help="Where the DICOM lies; may be given several times.")],
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where trial.yaml is written.")] = Path(),
+    like: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A public collection of the same form: lidc, picai, chexpert, rsna or tcia."),
+    ] = None,
+    annotations: Annotated[Path | None, typer.Option(help="Where its masks or tables lie, with --like.")] = None,
     engine: EngineName = "processes", workers: Workers = None, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Look at a source and write a commented trial.yaml."""
@@ -229,7 +261,7 @@ def init(
     from .initialise import write_trial
 
     with engine_of(engine, workers) as running, screen.progress(False) as progress:
-        path = write_trial(source, folder, running, progress)
+        path = write_trial(source, folder, running, progress, like, annotations)
     typer.echo(f"Wrote {path}. Read it, change what is not right, then run: trialbids export {path}")
 
 

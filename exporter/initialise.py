@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,11 @@ from .engine import Engine
 from .errors import UsageError
 from .inventory.instance import Instance
 from .inventory.run import Inventory, scan
+from .likes import LIKES, PICTURES, lines_like
+from .likes.pictures import pictures_in, wrap_pictures
 from .progress import Progress
 
-TEMPLATE = """\
+HEAD = """\
 # trialbids: what is exported, from where, to where. Paths are relative to this file.
 # Seen here: {patients} patient ids, {studies} studies, {series} series, {instances} instances
 # of {modalities}, from {institutions} institution names; {unread} files were not read as DICOM.
@@ -24,7 +27,9 @@ sources:                # folders, files or archives; DICOM is found by content,
 {sources}
 output: bids            # the BIDS tree; a new or empty folder
 work: work              # private: the secret key, who is who, plan.tsv. Never share it, never put it inside the output
+"""
 
+BODY = """\
 # Who is a subject: a tag, a pattern on the path below the source, or a table of your own.
 subject: {{tag: {subject}}}{subject_note}
 # subject: {{path: 'site\\d+/(?P<subject>[^/]+)/'}}
@@ -40,17 +45,21 @@ session: {{order: StudyDate}}
 {site}
 protocol: none
 # rules: [site-rules.yaml]      # rules of your own for sequence names, over those that come with trialbids
-# keep: [localizer]             # excluded kinds that you want back
+# keep: [localizer]             # kinds that are left out and that you want back: localizer, calibration, derived
 
-# A clinical table, joined by the subject's id. Only the columns named here leave, as numbers or as listed levels.
+# Clinical tables, joined by the subject's id. Only the columns named here leave, as numbers or as listed levels.
 # clinical:
-#   table: clinical.csv
+#   table: clinical.csv         # or .tsv, .xlsx (sheet: …), .parquet
 #   subject: patient_id
 #   visit: visit
 #   columns: {{age: number, sex: ["F", "M"], score: number}}
 
-# Masks: a table with the columns file, series_uid, label, reader, method.
+# What people drew: SEG, RTSTRUCT and SR objects among the sources are read by themselves. A table lists masks (columns
+# file, series_uid, label, reader, method), boxes and points. trialbids init --like NAME knows some public collections.
 # annotations: {{table: annotations.csv}}
+"""
+
+TAIL = """\
 
 # De-identification is always on. Each of these lets one more thing leave, or one fewer (docs/deidentification.md):
 # keep_dates: true             # dates as they are; otherwise moved by a secret number of days for each subject
@@ -58,46 +67,85 @@ protocol: none
 # device: true                 # serial number and station name
 # weight: true                 # in whole kilograms
 # faces: allow                 # images with a head in view; otherwise they stay back
-# deface: [pydeface, "{{input}}", --outfile, "{{output}}", --force]
+# deface: [pydeface, "{input}", --outfile, "{output}", --force]
 # sourcedata: dicom            # de-identified DICOM beside the NIfTI
 # suppress: [age]              # columns left out of the participants: site, sex, age
 # generalise_age: 5            # ages in bands of 5 or 10 years
 """
 
 
-def write_trial(sources: Sequence[Path], folder: Path, engine: Engine, progress: Progress) -> Path:
+def write_trial(
+    sources: Sequence[Path],
+    folder: Path,
+    engine: Engine,
+    progress: Progress,
+    like: str | None = None,
+    annotations: Path | None = None,
+) -> Path:
     """Write ``trial.yaml`` into ``folder`` and return its path.
 
-    Raises ``UsageError`` where there is one already or the sources hold no DICOM.
+    With ``like`` it is that of a trial in the form of a known collection, whose tables or masks lie at ``annotations``
+    or among the sources; PNG and JPEG radiographs become DICOM objects in ``folder``. Raises ``UsageError`` where there
+    is a ``trial.yaml`` already, the sources hold no DICOM, or nothing of the collection's form is found.
     """
     path = folder / "trial.yaml"
     if path.exists():
         raise UsageError(f"{path}: is there already; change it, or give another folder")
+    if like is not None and like not in LIKES:
+        raise UsageError(f"--like: '{like}' is no known collection; they are {', '.join(LIKES)}")
+    if annotations is not None and like is None:
+        raise UsageError(f"{annotations}: say which collection this is like: --like {', '.join(LIKES)}")
+    objects = _wrapped(sources, folder / "dicom", progress) if like in PICTURES else ()
     with tempfile.TemporaryDirectory(prefix="trialbids-init-") as store:
-        inventory = scan(sources, Path(store), engine=engine, progress=progress)
+        inventory = scan(objects or sources, Path(store), engine=engine, progress=progress)
+    places = [annotations] if annotations is not None else sources
+    text = _render(objects or sources, inventory, like, places)
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(_render(sources, inventory), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
-def _render(sources: Sequence[Path], inventory: Inventory) -> str:
+def _wrapped(sources: Sequence[Path], folder: Path, progress: Progress) -> Sequence[Path]:
+    """The folder with the sources' PNG and JPEG files as DICOM objects; none where there are no such files.
+
+    Raises ``UsageError`` where one is no radiograph; then nothing stays.
+    """
+    found = {source: pictures_in(source) for source in sources if source.is_dir()}
+    if not any(found.values()):
+        return ()
+    if folder.exists():
+        raise UsageError(f"{folder}: is there already, and the pictures would be written there as DICOM; remove it")
+    progress.start("wrapping pictures", None)
+    try:
+        for source, files in found.items():
+            wrap_pictures(source, files, folder)
+    except UsageError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    progress.done()
+    return (folder,)
+
+
+def _render(sources: Sequence[Path], inventory: Inventory, like: str | None, places: Sequence[Path]) -> str:
     rows = inventory.instances
-    subject, note = _subject(rows)
-    institutions = _distinct(rows, "InstitutionName")
-    return TEMPLATE.format(
-        trial="trial",
+    head = HEAD.format(
+        trial=like or "trial",
         sources="\n".join(f"  - {yaml.safe_dump(str(s.absolute()), width=10_000).splitlines()[0]}" for s in sources),
         patients=_distinct(rows, "PatientID"),
         studies=_distinct(rows, "StudyInstanceUID"),
         series=_distinct(rows, "SeriesInstanceUID"),
         instances=len(rows),
-        institutions=institutions,
+        institutions=_distinct(rows, "InstitutionName"),
         modalities=", ".join(sorted({i.Modality for i in rows if i.Modality})) or "no modality",
         unread=len(inventory.unreadable),
-        subject=subject,
-        subject_note=note,
-        site="site: {tag: ClinicalTrialSiteID}\n" if _always(rows, "ClinicalTrialSiteID") else "",
     )
+    if like is not None:
+        body = lines_like(like, places, {i.PatientID for i in rows if i.PatientID})
+    else:
+        subject, note = _subject(rows)
+        site = "site: {tag: ClinicalTrialSiteID}\n" if _always(rows, "ClinicalTrialSiteID") else ""
+        body = BODY.format(subject=subject, subject_note=note, site=site)
+    return f"{head}\n{body}{TAIL}"
 
 
 def _subject(rows: Sequence[Instance]) -> tuple[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from trialbids.mappings.rules import RuleError, Rules, load_rules
 
+from .clinical.join import NO_ALIASES, NOTHING, ClinicalRows, join_clinical
 from .deidentify.pseudonyms import Pseudonyms
 from .engine import Engine
 from .errors import UsageError
@@ -17,16 +20,20 @@ from .inventory.run import Inventory, NothingReadable, scan
 from .plan.build import Planned, build_plan
 from .plan.history import remembered, rescue
 from .plan.ledger import Ledger
+from .plan.notice import Notice
 from .plan.row import HISTORY, PLAN_FILE, write_plan
-from .plan.visits import Visits, find_visits
+from .plan.visits import Visit, Visits, find_visits
 from .progress import Progress
-from .review.apply import Reviewed, review, standing
-from .review.edits import EDITS_FILE, Edit, read_edits, write_edits
+from .review.apply import Refused, Reviewed, review, standing
+from .review.edits import EDITS_FILE, Edit, in_force, read_edits, write_edits
 from .review.learn import Learned, learn_rules
 from .review.read import Contradiction, Current, Signature, contradictions, new_edits
 from .review.sheet import Sheet
+from .review.values import DECISION
+from .select.eligibility import Columns, Eligibility, Found, asks_checks, check_names, hidden_names
 from .stacks import Stacking, stack_instances
 from .trial import Trial
+from .trial.eligibility import REASON, Criterion
 
 LEDGER_FILE = "names.tsv"
 
@@ -37,7 +44,8 @@ class Plan:
 
     ``own`` are the stacks as the rules alone see them, ``edits`` the history of a person's edits, of which ``taken``
     came with this run, and ``reviewed`` what became of them. ``rescued`` is where a plan went that was edited where
-    it lay and not given back, ``contradicted`` what the sheet of this run says against edits that stand.
+    it lay and not given back, ``contradicted`` what the sheet of this run says against edits that stand, ``clinical``
+    what the clinical tables say.
     """
 
     inventory: Inventory
@@ -50,6 +58,7 @@ class Plan:
     reviewed: Reviewed = field(default_factory=Reviewed)
     rescued: Path | None = None
     contradicted: tuple[Contradiction, ...] = ()
+    clinical: ClinicalRows = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,8 @@ def plan_trial(
     own = harmonise(stacking.stacks, rules)
     ledger = Ledger.read(trial.work / LEDGER_FILE)
     visits = find_visits(inventory.instances, trial, pseudonyms, ledger)
+    clinical = clinical_of(trial, visits)
+    visits = replace(visits, notices=(*visits.notices, *_hidden(trial, clinical)))
     edits = read_edits(trial.work / EDITS_FILE)
     taken: tuple[Edit, ...] = ()
     if edited is not None:
@@ -98,7 +109,19 @@ def plan_trial(
     edits = (*edits, *taken)
     reviewed = review(own, edits, visits)
     planned = build_plan(
-        reviewed.harmonised, visits, ledger, trial.keep, decided=reviewed.decided, edited=reviewed.edited
+        reviewed.harmonised,
+        visits,
+        ledger,
+        trial.keep,
+        decided=reviewed.decided,
+        edited=reviewed.edited,
+        eligibility=eligibility_of(trial, clinical, stacking),
+    )
+    against_criteria = tuple(_overruled(edits, planned))
+    reviewed = replace(
+        reviewed,
+        refused=(*reviewed.refused, *against_criteria),
+        applied=reviewed.applied - len(against_criteria),
     )
     if taken:
         write_edits(trial.work / EDITS_FILE, edits)
@@ -110,7 +133,77 @@ def plan_trial(
     progress.done()
     known = {p.row.stack_id for p in planned}
     against = () if edited is None else contradictions(edited.sheet, known, standing(edits, reviewed))
-    return Plan(inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, rescued, against)
+    return Plan(inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, rescued, against, clinical)
+
+
+def clinical_of(trial: Trial, visits: Visits, everyone: Sequence[Visit] = ()) -> ClinicalRows:
+    """The trial's clinical tables, joined to these visits, or to ``everyone`` where the tree holds more.
+
+    Raises ``UsageError`` where one cannot be used.
+    """
+    aliases = visits.patient_ids if trial.aliases is not None else NO_ALIASES
+    return join_clinical(trial.clinical, everyone or visits.all, aliases, trial.visits, trial.baseline)
+
+
+def _overruled(edits: Sequence[Edit], planned: Sequence[Planned]) -> Iterator[Refused]:
+    """The edits that would keep a stack which a criterion takes out."""
+    given = in_force(edits)
+    for p in planned:
+        edit = given.get(p.row.stack_id, {}).get(DECISION)
+        if edit is not None and edit.new == "keep" and p.row.reason.startswith(REASON):
+            yield Refused(edit, f"{p.row.reason.replace('-', ' ', 1)} takes it out, which no edit overrules")
+
+
+def eligibility_of(trial: Trial, clinical: ClinicalRows, stacking: Stacking) -> Eligibility:
+    """The criteria that are asked before a pixel is read, and what they may read.
+
+    Raises ``UsageError`` where one reads what is not there.
+    """
+    criteria = tuple(c for c in trial.criteria if c.after == "plan")
+    columns = columns_of(clinical)
+    check_names(criteria, columns.kinds, header_checks())
+    _check_second(tuple(c for c in trial.criteria if c.after == "conversion"), columns)
+    return Eligibility(criteria, columns, _header_findings(stacking) if asks_checks(criteria) else None)
+
+
+def _hidden(trial: Trial, clinical: ClinicalRows) -> Iterator[Notice]:
+    """Names that criteria read and that stand both in a clinical table and elsewhere."""
+    for sentence in hidden_names(trial.criteria, clinical.kinds):
+        yield Notice("R05", "info", "", sentence)
+
+
+def _check_second(criteria: tuple[Criterion, ...], columns: Columns) -> None:
+    """Refuse a criterion after conversion that reads what is not there then."""
+    if criteria:
+        from .qc.metrics import METRICS  # OpenCV, which no trial without such a criterion needs here
+
+        more = {"stack": {"verdict": str, **dict.fromkeys((name for name, _ in METRICS), float)}}
+        check_names(criteria, columns.kinds, header_checks() | {SOP_UID_CHECK}, more | {"session": {"verdict": str}})
+
+
+def columns_of(clinical: ClinicalRows) -> Columns:
+    """What the clinical tables say, for criteria."""
+    return Columns(clinical.kinds, clinical.values, clinical.visit_values)
+
+
+SOP_UID_CHECK = "C02"
+"""The one check that is run on a stack beside those of its headers: an identifier of it is used twice."""
+
+
+def header_checks() -> frozenset[str]:
+    """The codes of the checks that read headers alone."""
+    from .qc.geometry import GEOMETRY
+
+    return frozenset(check.code for check in GEOMETRY)
+
+
+def _header_findings(stacking: Stacking) -> Found:
+    """Tells what the checks of headers find on a stack; they are run when first asked."""
+    from .qc.geometry import check_stack
+
+    stacks = {stack.stack_id: stack for stack in stacking.stacks}
+    codes = cache(lambda stack_id: frozenset(f.check for f in check_stack(stacks[stack_id])))
+    return lambda stack_id, code: code in codes(stack_id)
 
 
 def learn_from(plan: Plan, trial: Trial, path: Path, pseudonyms: Pseudonyms) -> Learned:

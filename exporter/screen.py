@@ -17,6 +17,7 @@ from rich.table import Table
 from . import outcome
 from .plan.row import read_plan
 from .progress import Progress, Silent
+from .select.flow import MILESTONE, UNITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .review.learn import Learned
     from .review.read import NotTaken
     from .review.report import Report
+    from .select.flow import Flow
     from .trial import Trial
 
 OUT = Console(highlight=False, markup=False)
@@ -127,17 +129,11 @@ def show_summary(
     OUT.print(f"kept {s.kept}, quarantined {s.quarantined}, excluded {s.excluded}; {aside}")
     if s.reasons:
         OUT.print(_reasons(s))
-    would_be = "would be " if run is None else ""
-    OUT.print(
-        f"files: {s.files_before:,} in {s.folders_before:,} folders before ({s.bytes_before / 1e6:,.1f} MB), "
-        f"with {s.objects:,} DICOM objects: {s.objects_repacked:,} {would_be}re-packed, "
-        f"{s.objects_dropped:,} {would_be}dropped; "
-        f"{s.unreadable:,} not read as DICOM"
-    )
+    OUT.print(_before_and_after(s, run))
+    OUT.print(_categories(s))
     if run is not None:
-        tree = f"{run.tree.files:,} in {run.tree.folders:,} folders after ({run.tree.bytes / 1e6:,.1f} MB)"
         done = f"{run.sessions_written} written, {run.sessions_withdrawn} withdrawn, {run.sessions_failed} failed"
-        OUT.print(f"files: {tree}, {s.images} images\nsessions: {done}")
+        OUT.print(f"{s.images} images; sessions: {done}")
         if not run.leaks:
             OUT.print(f"verified: {run.files_verified:,} files, no known identifier and nothing unlisted found")
         if run.access_denied:
@@ -147,7 +143,11 @@ def show_summary(
     for failure in failures:
         where = trial.work / "errors.log"
         ERR.print(f"sub-{failure.subject} ses-{failure.session}: {failure.message}; the details are in {where}")
-    lists = "plan.tsv" if run is None else "plan.tsv, quarantine.tsv, unreadable.tsv, issues.tsv, linkage.tsv"
+    lists = (
+        "plan.tsv, parsimony.tsv"
+        if run is None
+        else "plan.tsv, parsimony.tsv, quarantine.tsv, unreadable.tsv, issues.tsv, linkage.tsv"
+    )
     OUT.print(f"the private lists are in {trial.work}: {lists}")
     if validation is not None:
         show_validation(validation, as_json=False)
@@ -191,6 +191,33 @@ def _burned_in(plan: Plan) -> Iterator[str]:
         yield f"{what}: {_some(kept, ', ')}"
 
 
+def show_flow(flow: Flow, written: Sequence[Path], *, as_json: bool) -> None:
+    """Every step with what remains and what left, and the files that say it."""
+    if as_json:
+        OUT.print_json(json.dumps(flow.to_json() | {"files": [str(path) for path in written]}))
+        return
+    table = Table("step", *UNITS, "not told")
+    for line in flow.lines:
+        tally = line.total
+        counts = [(getattr(tally.remaining, unit), getattr(tally.removed, unit)) for unit in UNITS]
+        cells = [f"{left:,} (-{out:,})" if out else f"{left:,}" for left, out in counts]
+        untold = f"{tally.untold.stacks:,}" if tally.untold.stacks else ""
+        table.add_row(line.step.sentence, *cells, untold, style="bold" if line.step.kind == MILESTONE else None)
+    OUT.print(table)
+    if flow.without_images:
+        OUT.print(f"{flow.without_images:,} subject(s) of the clinical tables have no images")
+    for path in written:
+        OUT.print(f"written: {path}", soft_wrap=True)
+
+
+def show_flow_line(flow: Flow, trial: Trial) -> None:
+    """The flow in one line: how many subjects and sessions there were, were planned and are released."""
+    marks = ((line.step.sentence.lower(), line.total.remaining) for line in flow.lines if line.step.kind == MILESTONE)
+    steps = ", ".join(f"{name} {n.subjects:,} ({n.sessions:,})" for name, n in marks)
+    where = "the diagram is curation/flow.svg, all reasons are in"
+    OUT.print(f"subjects (sessions): {steps}; {where} {trial.work / 'exclusions.tsv'}", soft_wrap=True)
+
+
 def show_reports(reports: Sequence[Report], *, as_json: bool) -> None:
     """Stacks explained, one after the other."""
     from .review.report import lines, to_json
@@ -203,6 +230,41 @@ def show_reports(reports: Sequence[Report], *, as_json: bool) -> None:
             OUT.print("")
         for line in lines(report):
             OUT.print(line, soft_wrap=True)
+
+
+def _before_and_after(s: Summary, run: Run | None) -> Table:
+    """Files, folders, bytes and fields: what there was, what there is, what was re-packed and what was dropped."""
+    title = "What would become of the sources" if run is None else "What became of the sources"
+    table = Table("", "before", "after", "re-packed", "dropped", title=title, title_justify="left")
+    tree = ("", "", "") if run is None else (f"{run.tree.files:,}", f"{run.tree.folders:,}", _mega(run.tree.bytes))
+    table.add_row("files", f"{s.files_before:,}", tree[0])
+    table.add_row("folders", f"{s.folders_before:,}", tree[1])
+    table.add_row("MB", _mega(s.bytes_before), tree[2])
+    table.add_row("DICOM objects", f"{s.objects:,}", "", f"{s.objects_repacked:,}", f"{s.objects_dropped:,}")
+    both = s.bytes_repacked + s.bytes_dropped
+    table.add_row("MB of objects", _mega(both), "", _mega(s.bytes_repacked), _mega(s.bytes_dropped))
+    dropped = s.fields_before - s.fields_after
+    table.add_row(
+        f"header fields ({s.fields_listed} may leave)",
+        f"{s.fields_before:,}",
+        f"{s.fields_after:,}",
+        f"{s.fields_after:,}",
+        f"{dropped:,}",
+    )
+    table.add_row("not read as DICOM", f"{s.unreadable:,}")
+    return table
+
+
+def _categories(s: Summary) -> Table:
+    """The objects by what becomes of them."""
+    table = Table("category", "series", "DICOM objects", "MB")
+    for name, weight in s.categories.items():
+        table.add_row(name, f"{weight.series:,}", f"{weight.files:,}", _mega(weight.bytes))
+    return table
+
+
+def _mega(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f}"
 
 
 def _reasons(summary: Summary) -> Table:

@@ -37,6 +37,7 @@ class NameRules:
     pulse_sequences: Mapping[str, str]
     required: Mapping[str, tuple[str, ...]]
     bidsignore: tuple[str, ...]
+    annotations_bidsignore: tuple[str, ...]
 
 
 @cache
@@ -55,6 +56,7 @@ def name_rules() -> NameRules:
         pulse_sequences=MappingProxyType(spec["pulse_sequences"]),
         required=MappingProxyType({suffix: tuple(keys) for suffix, keys in spec["required"].items()}),
         bidsignore=tuple(spec["bidsignore"]),
+        annotations_bidsignore=tuple(spec["annotations_bidsignore"]),
     )
 
 
@@ -80,6 +82,23 @@ def allowed_entities(datatype: str, suffix: str) -> frozenset[str]:
         if suffix in rule.suffixes and ".nii.gz" in rule.extensions:
             return frozenset(short[name] for name in rule.entities)
     raise ValueError(f"the BIDS schema has no {datatype}/*_{suffix}.nii.gz")
+
+
+@cache
+def derived_entities(datatype: str, suffix: str) -> frozenset[str]:
+    """The short names of the entities that the schema allows for a derivative of this suffix; none where it has none.
+
+    >>> sorted(derived_entities("dwi", "mask"))
+    ['acq', 'chunk', 'desc', 'dir', 'label', 'part', 'rec', 'res', 'run', 'ses', 'space', 'sub']
+    >>> derived_entities("ct", "mask")
+    frozenset()
+    """
+    short = dict(_schema_entities())
+    for rule in load_schema().rules.files.deriv.imaging.values():
+        takes = suffix in rule.suffixes and ".nii.gz" in rule.extensions and datatype in rule.datatypes
+        if takes and "template" not in rule.entities:
+            return frozenset(short[name] for name in rule.entities)
+    return frozenset()
 
 
 def stem(entities: Mapping[str, str], suffix: str) -> str:

@@ -1,128 +1,212 @@
-"""Masks: on the exact grid of their image, or refused with the reason."""
+"""Regions put on images: on the exact grid or refused, named, checked, and none lost without a word."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from trialbids.exporter.annotations.masks import Grid, MaskRefused, fit
-from trialbids.exporter.annotations.table import MaskRow, read_masks
-from trialbids.exporter.errors import UsageError
+from trialbids.exporter.annotations.files import FileShape
+from trialbids.exporter.annotations.region import Drawing, Region, Target
+from trialbids.exporter.annotations.resolve import Placed
+from trialbids.exporter.release.image import Image
+from trialbids.exporter.release.masks import stage_masks
+from trialbids.exporter.release.session import StagedMasks
+from trialbids.mappings.labels import Label
 
-AFFINE = np.array([[-0.5, 0, 0, 40], [0, 0.5, 0, -30], [0, 0, 3.0, 7], [0, 0, 0, 1]])
-GRID = Grid((6, 5, 4), tuple(AFFINE.ravel()))
-HEAD = "file,series_uid,label,reader,method\n"
+AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
+SHAPE = (6, 5, 4)
+UID = "1.2.3"
+LESION = Label("lesion", "52988006", "SCT", "Lesion", several=True)
+REGION = Region(
+    origin="line 2", target=Target(series_uids=(UID,)), label=LESION, reader="R1", method="manual",
+    shape=FileShape(Path("absent.nii")),
+)  # fmt: skip
+IMAGE = Image(
+    path="sub-A/ses-01/anat/sub-A_ses-01_T2w.nii.gz", participant_id="sub-A", session_id="ses-01", site="S1",
+    acq_time="n/a", acquisition_id="a01", datatype="anat", suffix="T2w", record={}, qc_verdict="pass", shape=SHAPE,
+    zooms=(2.0, 2.0, 3.0), affine=tuple(AFFINE.ravel()), dtype="int16", slope=1.0, inter=0.0, voxels_sha256="",
+    file_bytes=0,
+)  # fmt: skip
 
 
-def mask(folder: Path, voxels: np.ndarray | None = None, affine: np.ndarray = AFFINE) -> MaskRow:
-    if voxels is None:
-        voxels = np.zeros((6, 5, 4), np.uint8)
-        voxels[2:4, 2, 1] = 1
-    path = folder / "mask.nii.gz"
+def inside(*places: tuple[int, int, int]) -> NDArray[np.uint8]:
+    voxels = np.zeros(SHAPE, np.uint8)
+    for place in places:
+        voxels[place] = 1
+    return voxels
+
+
+MIDDLE = inside((2, 2, 1), (2, 2, 2))
+
+
+def saved(folder: Path, voxels: NDArray[np.generic], affine: NDArray[np.float64] = AFFINE) -> FileShape:
+    path = folder / f"{len(list(folder.glob('*.nii.gz')))}.nii.gz"
     nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
-    return MaskRow(2, path, "1.2", "lesion", "R1", "manual")
+    return FileShape(path)
 
 
-def test_a_mask_on_its_grid_is_taken_as_it_is(tmp_path: Path) -> None:
-    taken = fit(mask(tmp_path), GRID)
-    assert taken.voxels.dtype == np.uint8 and taken.voxels.sum() == 2
-    assert np.array_equal(taken.affine, AFFINE)
+def stage(folder: Path, *drawings: Drawing, image: Image = IMAGE, images: tuple[Image, ...] = ()) -> StagedMasks:
+    """Stage drawings that may be on any of the images."""
+    known = images or (image,)
+    planned: Any = [
+        SimpleNamespace(
+            row=SimpleNamespace(bids_path=i.path, stack_id=i.path),
+            harmonised=SimpleNamespace(stack=SimpleNamespace(instances=())),
+        )
+        for i in known
+    ]
+    return stage_masks(folder / "staged", planned, known, [Placed(d, tuple(i.path for i in known)) for d in drawings])
+
+
+def names(staged: StagedMasks) -> list[str]:
+    return [path.rpartition("/")[2] for path in staged.paths if path.endswith(".nii.gz")]
+
+
+def content(folder: Path, staged: StagedMasks, name: str) -> dict[str, Any]:
+    path = next(path for path in staged.paths if path.endswith(f"{name}.json"))
+    return json.loads((folder / "staged" / "/".join(path.split("/")[4:])).read_bytes())
+
+
+def test_a_mask_on_its_grid_keeps_its_voxels_and_says_what_it_is(tmp_path: Path) -> None:
+    staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, MIDDLE), lesion=2))
+    assert names(staged) == ["sub-A_ses-01_label-lesion2_desc-R1_mask.nii.gz"] and staged.faults == ()
+    written = nibabel.load(next((tmp_path / "staged").rglob("*.nii.gz")))
+    assert isinstance(written, nibabel.Nifti1Image)
+    assert np.array_equal(np.asanyarray(written.dataobj), MIDDLE) and np.array_equal(np.asarray(written.affine), AFFINE)
+    assert content(tmp_path, staged, "mask") == {
+        "Type": "ROI",
+        "Label": "lesion",
+        "LabelCode": {"CodeValue": "52988006", "CodingSchemeDesignator": "SCT", "CodeMeaning": "Lesion"},
+        "Lesion": 2,
+        "Reader": "R1",
+        "Method": "manual",
+        "Sources": [f"bids:raw:{IMAGE.path}"],
+    }
 
 
 @pytest.mark.parametrize(
-    ("change", "check"),
+    ("voxels", "affine", "check"),
     [
-        ({"voxels": np.zeros((6, 5, 4), np.uint8)}, "A02"),
-        ({"voxels": np.ones((6, 5, 3), np.uint8)}, "A01"),
-        ({"voxels": np.full((6, 5, 4), 7, np.uint8)}, "F03"),
-        ({"affine": AFFINE @ np.diag([-1.0, 1, 1, 1])}, "A01"),
-        ({"affine": AFFINE + np.array([[0, 0, 0, 0.25]] + [[0.0] * 4] * 3)}, "A01"),
+        (np.ones((6, 5, 3), np.uint8), AFFINE, "A01"),
+        (MIDDLE, AFFINE + np.array([[0, 0, 0, 1.0]] + [[0.0] * 4] * 3), "A01"),
+        (MIDDLE, AFFINE @ np.diag([-1.0, 1, 1, 1]), "A01"),
+        (inside(), AFFINE, "A02"),
+        (MIDDLE * 7, AFFINE, "F03"),
     ],
-    ids=["empty", "other shape", "other values", "mirrored", "half a voxel beside"],
+    ids=["other size", "half a voxel beside", "mirrored", "empty", "no mask"],
 )
-def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, np.ndarray], check: str) -> None:
-    with pytest.raises(MaskRefused) as refused:
-        fit(mask(tmp_path, **change), GRID)
-    assert refused.value.check == check and "line 2" in str(refused.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"no NIfTI"])
-def test_a_file_that_is_no_mask_is_refused(tmp_path: Path, content: bytes) -> None:
-    row = mask(tmp_path)
-    row.file.write_bytes(content)
-    with pytest.raises(MaskRefused, match="cannot be read"):
-        fit(row, GRID)
-
-
-def test_readers_leave_as_codes_that_stay(tmp_path: Path) -> None:
-    table, codes = tmp_path / "a.csv", tmp_path / "readers.tsv"
-    table.write_text(HEAD + "a.nii,1.2,lesion,Dr Grey,manual\nb.nii,1.3,lesion,Dr Black,manual\n", encoding="utf-8")
-    assert [r.reader for r in read_masks(table, codes)] == ["R1", "R2"]
-    table.write_text(HEAD + "b.nii,1.3,lesion,Dr Black,manual\n", encoding="utf-8")
-    assert [r.reader for r in read_masks(table, codes)] == ["R2"]
+def test_a_mask_that_does_not_fit_is_refused_and_listed(
+    tmp_path: Path, voxels: NDArray[np.uint8], affine: NDArray[np.float64], check: str
+) -> None:
+    staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, voxels, affine)))
+    (fault,) = staged.faults
+    assert staged.paths == () and (fault.check, fault.severity, fault.series_uid) == (check, "error", UID)
+    assert fault.message.startswith("line 2: ")
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
-    [("a.nii,1.2,le/sion,X,manual", "line 2: label"), ("a.nii,1.2,lesion,X,by eye", "line 2: method")],
+    ("changes", "voxels", "check"),
+    [
+        ({"label": Label("oddity"), "is_listed": False}, MIDDLE, "A03"),
+        ({}, inside((0, 2, 1)), "A04"),
+        ({}, inside((2, 2, 3)), "A04"),
+        ({}, inside((1, 1, 1), (4, 3, 2)), "A05"),
+        ({"reader": "R0"}, MIDDLE, "A06"),
+    ],
+    ids=["label not in the dictionary", "at the border", "on the last slice", "two islands", "no annotator"],
 )
-def test_an_illegal_line_is_named(tmp_path: Path, line: str, words: str) -> None:
-    table = tmp_path / "a.csv"
-    table.write_text(HEAD + line + "\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=words) as refused:
-        read_masks(table, tmp_path / "readers.tsv")
-    assert "le/sion" not in str(refused.value) and "by eye" not in str(refused.value), "a cell may hold a name"
+def test_what_is_doubtful_is_released_and_listed_and_says_so(
+    tmp_path: Path, changes: dict[str, Any], voxels: NDArray[np.uint8], check: str
+) -> None:
+    staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, voxels), **changes))
+    (fault,) = staged.faults
+    assert (fault.check, fault.severity) == (check, "warning")
+    assert content(tmp_path, staged, "mask")["Checks"] == [check]
 
 
-def refused(row: MaskRow) -> MaskRefused:
-    with pytest.raises(MaskRefused) as caught:
-        fit(row, GRID)
-    return caught.value
+def test_voxels_that_touch_by_a_corner_are_one_part(tmp_path: Path) -> None:
+    assert stage(tmp_path, replace(REGION, shape=saved(tmp_path, inside((2, 2, 1), (3, 3, 2))))).faults == ()
 
 
-def test_a_stream_that_breaks_is_refused(tmp_path: Path) -> None:
-    row = mask(tmp_path, np.random.default_rng(1).integers(0, 2, (6, 5, 4)).astype(np.float64))
-    whole = row.file.read_bytes()
-    for place in range(10, len(whole), 7):
-        row.file.write_bytes(whole[:place] + b"\xff\xff\xff" + whole[place + 3 :])
-        try:
-            fit(row, GRID)
-        except MaskRefused as refusal:
-            assert "line 2" in str(refusal)
-
-
-def test_a_compressed_block_of_no_known_kind_is_refused(tmp_path: Path) -> None:
-    row = mask(tmp_path)
-    row.file.write_bytes(row.file.read_bytes()[:10] + b"\xff" * 400)
-    assert refused(row).check == "F03"
-
-
-def test_a_header_that_promises_terabytes_is_refused_unread(tmp_path: Path) -> None:
-    header = nibabel.Nifti1Header()
-    header.set_data_shape((32767, 32767, 32767))
-    header.set_sform(AFFINE, code=1)
-    path = tmp_path / "mask.nii"
-    path.write_bytes(header.binaryblock[:344] + b"n+1\0" + bytes(4))
-    assert refused(MaskRow(2, path, "1.2", "lesion", "R1", "manual")).check == "A01"
+def test_an_image_of_one_slice_has_no_border_along_it(tmp_path: Path) -> None:
+    voxels = np.zeros((6, 5, 1), np.uint8)
+    voxels[2, 2] = 1
+    staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, voxels)), image=replace(IMAGE, shape=(6, 5, 1)))
+    assert len(names(staged)) == 1 and staged.faults == ()
 
 
 @pytest.mark.parametrize(
-    "kind", [np.complex64, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])], ids=["complex", "colours"]
+    ("second", "words"),
+    [
+        ({}, "second one of the same label by the same reader"),
+        ({"label": Label("Lesion")}, "upper and lower case"),
+        ({"reader": "r1"}, "upper and lower case"),
+    ],
 )
-def test_voxels_that_cannot_say_inside_or_outside_are_refused(tmp_path: Path, kind: np.dtype) -> None:
-    refusal = refused(mask(tmp_path, np.ones((6, 5, 4), kind)))
-    assert refusal.check == "F03" and "uint8" in str(refusal)
+def test_names_that_are_one_name_on_some_disks_are_refused(tmp_path: Path, second: dict[str, Any], words: str) -> None:
+    first = replace(REGION, shape=saved(tmp_path, MIDDLE))
+    staged = stage(tmp_path, first, replace(first, origin="line 3", **second))
+    (fault,) = staged.faults
+    assert len(names(staged)) == 1 and words in fault.message and "line 3" in fault.message
 
 
-@pytest.mark.parametrize("make", [nibabel.Nifti2Image, nibabel.Nifti1Pair])
-def test_every_kind_of_nifti_is_read(tmp_path: Path, make: type[nibabel.Nifti1Pair]) -> None:
-    path = tmp_path / ("mask.img" if make is nibabel.Nifti1Pair else "mask.nii")
-    nibabel.save(make(np.ones((6, 5, 4), np.float32), AFFINE), path)
-    assert fit(MaskRow(2, path, "1.2", "lesion", "R1", "manual"), GRID).voxels.sum() == 120
+def test_of_several_images_the_one_with_the_grid_is_taken(tmp_path: Path) -> None:
+    other = replace(IMAGE, path=IMAGE.path.replace("T2w", "T1w"), shape=(9, 9, 9))
+    region = replace(REGION, shape=saved(tmp_path, MIDDLE))
+    assert names(stage(tmp_path, region, images=(other, IMAGE))) == ["sub-A_ses-01_label-lesion_desc-R1_mask.nii.gz"]
+    (fault,) = stage(tmp_path, region, images=(replace(other, shape=SHAPE), IMAGE)).faults
+    assert fault.check == "A01" and "2 images" in fault.message
 
 
-def test_the_state_of_a_mask_whose_name_no_file_can_have_is_absent(tmp_path: Path) -> None:
-    assert "absent" in MaskRow(2, tmp_path / "a\0b", "1.2", "lesion", "R1", "manual").state
+def test_an_image_that_was_held_back_takes_its_masks_with_it(tmp_path: Path) -> None:
+    staged = stage_masks(tmp_path / "staged", [], [], [Placed(REGION, ("gone",))])
+    assert [f.check for f in staged.faults] == ["A01"] and "not among the exported images" in staged.faults[0].message
+
+
+def of_one_map(folder: Path, *voxels: NDArray[np.uint8]) -> list[Region]:
+    return [
+        replace(
+            REGION, origin=f"line {n}", shape=saved(folder, mask), lesion=n, value=n * 200, source="map", set="organs"
+        )
+        for n, mask in enumerate(voxels, start=1)
+    ]  # fmt: skip
+
+
+def test_a_label_map_leaves_as_one_too(tmp_path: Path) -> None:
+    staged = stage(tmp_path, *of_one_map(tmp_path, MIDDLE, inside((4, 3, 2))))
+    assert names(staged)[-1] == "sub-A_ses-01_seg-organs_desc-R1_dseg.nii.gz" and len(names(staged)) == 3
+    written = nibabel.load(next((tmp_path / "staged").rglob("*dseg.nii.gz")))
+    assert isinstance(written, nibabel.Nifti1Image)
+    voxels = np.asanyarray(written.dataobj)
+    assert voxels.dtype == np.uint16 and np.array_equal(
+        voxels, MIDDLE * np.uint16(200) + inside((4, 3, 2)) * np.uint16(400)
+    )
+    table = next((tmp_path / "staged").rglob("*dseg.tsv")).read_text(encoding="utf-8").splitlines()
+    assert table[0].split("\t")[:3] == ["index", "name", "abbreviation"]
+    assert table[1].split("\t") == ["200", "lesion1", "lesion", "SCT", "52988006", "Lesion"]
+
+
+def test_labels_that_overlap_are_no_label_map_but_are_all_there(tmp_path: Path) -> None:
+    staged = stage(tmp_path, *of_one_map(tmp_path, MIDDLE, inside((2, 2, 2))))
+    assert len(names(staged)) == 2 and not any("dseg" in path for path in staged.paths)
+
+
+def test_a_mask_on_a_pet_image_lies_where_the_standard_wants_it(tmp_path: Path) -> None:
+    pet = replace(IMAGE, path="sub-A/ses-01/pet/sub-A_ses-01_trc-FDG_rec-ac_pet.nii.gz", datatype="pet", suffix="pet")
+    staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, MIDDLE)), image=pet)
+    assert staged.paths[0].endswith("/anat/sub-A_ses-01_rec-ac_space-pet_label-lesion_desc-R1_mask.nii.gz")
+    assert content(tmp_path, staged, "mask")["SpatialReference"] == f"bids:raw:{pet.path}"
+
+
+def test_entities_that_no_mask_may_have_are_left_out(tmp_path: Path) -> None:
+    vfa = replace(IMAGE, path="sub-A/ses-01/anat/sub-A_ses-01_acq-x_flip-1_VFA.nii.gz", suffix="VFA")
+    staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, MIDDLE)), image=vfa)
+    assert names(staged) == ["sub-A_ses-01_acq-x_label-lesion_desc-R1_mask.nii.gz"]

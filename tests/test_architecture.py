@@ -18,12 +18,14 @@ STAGES = (
 )  # fmt: skip
 # Each knows only those before it. Between the stages stand: the way up to the plan, and the private work folder; after
 # them what a person meets.
-FRONT = ("initialise", "outcome", "screen", "demo", "arguments", "border", "cli_deid", "cli")
-ORDER = (*STAGES[:5], "review", "pipeline", *STAGES[5:7], "places", *STAGES[7:], *FRONT)
+FRONT = ("likes", "initialise", "outcome", "screen", "demo", "arguments", "border", "cli_deid", "cli")
+ORDER = (*STAGES[:5], "clinical", "review", "pipeline", *STAGES[5:7], "places", *STAGES[7:], *FRONT)
 SHARED = {"engine", "errors", "progress", "tables", "trial"}
 AHEAD = {
     ("plan", "deidentify.pseudonyms"): "the plan gives the released names, which are pseudonyms",
     ("pipeline", "deidentify.pseudonyms"): "it hands them to the plan",
+    ("pipeline", "qc.geometry"): "a criterion may ask what the checks of headers find; they are run where one does",
+    ("pipeline", "qc.metrics"): "a criterion after conversion may ask for a metric by its name",
 }
 
 

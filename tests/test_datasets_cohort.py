@@ -256,6 +256,9 @@ def test_a_cohort_is_an_immutable_sequence(db: Database) -> None:
         cohort[0] = {}  # type: ignore[index]
     assert isinstance(cohort[1:3], Cohort) and ids(cohort[1:3]) == ["02", "03"]
     assert ids(cohort[[5, 0]]) == ["06", "01"] == ids(cohort[np.array([5, 0])])
+    for mask in ([True] * 6, np.array([True] * 6), True):
+        with pytest.raises(QueryError, match=r"position; of a mask take the positions, as numpy.flatnonzero"):
+            cohort[mask]
     assert cohort[-1]["sample_id"] == cohort[np.int64(5)]["sample_id"]
     with pytest.raises(IndexError):
         cohort[6]

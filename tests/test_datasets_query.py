@@ -7,7 +7,6 @@ import doctest
 import pytest
 
 import trialbids.datasets.query as query_module
-import trialbids.datasets.where as where_module
 from trialbids.datasets import Image, Q, QueryError, Times
 from trialbids.mappings.record import Record
 
@@ -88,9 +87,8 @@ def test_a_query_is_written_as_it_was_asked() -> None:
     assert Q("T2w", plane="sag") == Q("T2w", plane="sag") and hash(Q("T2w")) == hash(Q("T2w"))
 
 
-@pytest.mark.parametrize("module", [query_module, where_module])
-def test_the_examples_in_the_docstrings(module) -> None:
-    outcome = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
+def test_the_examples_in_the_docstrings() -> None:
+    outcome = doctest.testmod(query_module, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
     assert outcome.attempted and not outcome.failed
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from seriesmaker import series, stacks_of
 
-from trialbids.exporter.annotations.clinical import ClinicalRows
+from trialbids.exporter.clinical.join import ClinicalRows
 from trialbids.exporter.deidentify.options import NOT_CLAIMED, Options, options_of
 from trialbids.exporter.deidentify.pseudonyms import Pseudonyms
 from trialbids.exporter.deidentify.sidecar import Sidecar, make_sidecar

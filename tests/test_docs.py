@@ -161,7 +161,7 @@ def test_the_configuration_of_the_how_to_is_accepted(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     (tmp_path / "trial.yaml").write_text(example)
     trial = load_trial(tmp_path / "trial.yaml")
-    assert trial.clinical and trial.clinical.columns["orads"] == ["1", "2", "3", "4", "5"]
+    assert list(trial.clinical[0].columns["orads"].levels) == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

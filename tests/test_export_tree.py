@@ -153,7 +153,7 @@ def test_masks_lie_on_their_images_and_name_no_reader(exported: Exported) -> Non
         mask = nibabel.load(path)
         assert mask.shape == image.shape and np.allclose(mask.affine, image.affine, atol=1e-4)
         assert set(np.unique(np.asarray(mask.dataobj))) == {0, 1}
-        assert re.fullmatch(r"R\d+", content["Reader"])
+        assert re.fullmatch(r"R\d+|consensus", content["Reader"])
 
 
 def test_pybids_and_our_database_list_the_same_images(exported: Exported) -> None:

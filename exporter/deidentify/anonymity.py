@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ class Anonymity:
 
 
 def read_quasi(root: Path, models: Mapping[str, Iterable[str]]) -> Quasi:
-    """The quasi-identifiers of a released tree: participants.tsv, the clinical columns of the visits, device models.
+    """The quasi-identifiers of a released tree: participants.tsv, clinical columns of visits and tables, device models.
 
     ``models`` holds the released model names by ``sub-<label>``. The values that a column has over a participant's
     visits count as one value, in the order of the sessions, since all of them are there to be seen.
@@ -106,7 +107,11 @@ def read_quasi(root: Path, models: Mapping[str, Iterable[str]]) -> Quasi:
     path = root / "participants.tsv"
     people = read_tsv(path) if path.exists() else []
     own = [name for name in (people[0] if people else ()) if name not in NOT_COUNTED]
-    visits = {row["participant_id"]: _visits(root, row["participant_id"]) for row in people}
+    tables = _phenotype(root)
+    visits = {
+        row["participant_id"]: _visits(root, row["participant_id"]) | tables.get(row["participant_id"], {})
+        for row in people
+    }
     clinical = sorted({name for columns in visits.values() for name in columns})
     rows = []
     for row in people:
@@ -122,6 +127,16 @@ def _visits(root: Path, subject: str) -> dict[str, str]:
     rows = sorted(read_tsv(path), key=lambda r: r["session_id"]) if path.exists() else []
     names = [name for name in (rows[0] if rows else ()) if name not in NOT_COUNTED]
     return {name: BETWEEN_VISITS.join(row[name] for row in rows) for name in names}
+
+
+def _phenotype(root: Path) -> dict[str, dict[str, str]]:
+    """The columns of the tables in ``phenotype/`` by participant, each with its values in the order of the files."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in sorted((root / "phenotype").glob("*.tsv")):
+        for row in read_tsv(path):
+            for name in row.keys() - NOT_COUNTED:
+                found[row["participant_id"]][name].append(row[name])
+    return {subject: {n: BETWEEN_VISITS.join(v) for n, v in columns.items()} for subject, columns in found.items()}
 
 
 def assess(quasi: Quasi, least: int = LEAST) -> Anonymity:

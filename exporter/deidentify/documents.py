@@ -9,8 +9,13 @@ from functools import cache, partial
 from typing import Any
 
 from trialbids.mappings.fields import allow_list
+from trialbids.mappings.scores import SCORES
 
+from ..select.facts import LEVELS
+from ..select.flow import SCHEMA, UNITS
+from ..select.parsimony import CATEGORIES
 from . import prose, shapes
+from .flowlooks import AFTER, ASKS, KINDS, is_sentence, is_step
 from .kept import RECORD
 from .options import NOT_CLAIMED
 from .shapes import Rules
@@ -31,6 +36,33 @@ _RANGE = re.compile(r"|[-+.e\d]{1,16}( to [-+.e\d]{1,16} \(\d{1,6}( or more)? va
 _SIZE = re.compile(r"\d{1,6}( to \d{1,6}| or more)?")
 _SOURCE = re.compile(rf"{_HEX.pattern}|the raw dataset that this lies in")
 LARGEST_COUNT = 10**15
+
+_READER = re.compile(r"R\d{1,4}|consensus")
+_METHOD = re.compile(r"manual|semiautomatic|automatic|unknown|several|(majority|STAPLE) of \d{1,3} readers")
+_RAW = re.compile(r"bids:raw:sub-[0-9A-Za-z]+/ses-[0-9A-Za-z]+/[a-z]+/[0-9A-Za-z_-]+\.nii\.gz")
+_CHECK = re.compile(r"[A-Z]\d\d")
+_CODE = re.compile(r"[0-9A-Za-z.-]{1,16}")
+_MEANING = re.compile(r"[A-Za-z][A-Za-z ,()/'-]{0,63}")
+_LABEL_NAME = re.compile(r"[0-9A-Za-z]{1,32}")
+_VOXELS = ("i1", "j1", "k1", "i2", "j2", "k2")
+DRAWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "dseg": ("index", "name", "abbreviation", "scheme", "code", "meaning"),
+    "boxes": ("label", "lesion", "method", "scheme", "code", *_VOXELS),
+    "points": ("label", "lesion", "method", "scheme", "code", "i", "j", "k"),
+}
+"""The columns of the tables of what was drawn, by suffix."""
+
+_PLACE = re.compile(r"\d{1,5}(\.\d\d)?")
+_DRAWN_CELLS = {
+    **dict.fromkeys(("label", "name", "abbreviation"), _LABEL_NAME),
+    "method": _METHOD,
+    "scheme": _WORD,
+    "code": _CODE,
+    "meaning": _MEANING,
+    **dict.fromkeys(("index", "lesion"), re.compile(r"\d{1,5}")),
+}
+"""Every other column holds a place in voxels."""
+CATEGORY_IDS = frozenset(category.id for category in CATEGORIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +123,49 @@ def spec_of(relative: str, content: Any, rules: Rules) -> Spec:
     if relative.endswith("_qc.json"):
         return _quality()
     if relative in ("participants.json", "sessions.json", "scans.json"):
-        return Each(_like(_COLUMN), _column())
+        return Each(_like(_COLUMN), _column(rules.told))
+    if relative.startswith("phenotype/"):
+        return _phenotype(content, rules.told)
+    if relative == "curation/flow.json":
+        return _flow(rules.criteria)
     if relative == "curation/certificate.json":
         return _certificate(content, rules)
     return _FIXED[relative]
+
+
+def drawn_spec(relative: str) -> Spec:
+    """The form of the JSON of a mask, a label map, or a table of boxes or points (path below the tree's root)."""
+    suffix = relative.removesuffix(".json").rpartition("_")[2]
+    shared: Spec = {
+        "Reader": Leaf(_like(_READER)),
+        "Method": Leaf(_like(_METHOD)),
+        "Sources": [Leaf(_like(_RAW))],
+        "SpatialReference": Leaf(_like(_RAW)),
+        "Checks": [Leaf(_like(_CHECK))],
+    }
+    if suffix in ("mask", "probseg"):
+        meaning = Leaf(_like(_MEANING))
+        code: Spec = {"CodeValue": Leaf(_like(_CODE)), "CodingSchemeDesignator": WORD, "CodeMeaning": meaning}
+        label = Leaf(_like(_LABEL_NAME))
+        scores: Spec = {name: Leaf(_whole_up_to(highest)) for name, highest in SCORES.items()}
+        own: Spec = {"Type": _one_of("ROI"), "Label": label, "LabelCode": code, "Lesion": COUNT}
+        return {**shared, **own, "Characteristics": scores}
+    column: Spec = {"Description": _described(prose.DRAWN)}
+    return {**shared, **dict.fromkeys(DRAWN_COLUMNS[suffix], column)}
+
+
+def is_drawn_cell(column: str, cell: str) -> bool:
+    """Is a cell of :data:`DRAWN_COLUMNS` in its form?"""
+    return _DRAWN_CELLS.get(column, _PLACE).fullmatch(cell) is not None
+
+
+def _whole_up_to(highest: int) -> Callable[[Any], bool]:
+    return lambda value: _count(value) and 1 <= value <= highest
+
+
+def _described(modules: tuple[str, ...]) -> Leaf:
+    """A text of these modules as it stands."""
+    return Leaf(lambda value: any(value in prose.texts_of(module) for module in modules), "unknown-text")
 
 
 def _like(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
@@ -139,17 +210,42 @@ def _quality() -> Spec:
     }
 
 
-def _column() -> Spec:
-    """What a dictionary says of a column."""
-    levels = Each(lambda key: len(key) <= LONGEST_LEVEL, Leaf(lambda v: isinstance(v, str) and len(v) <= LONGEST_LEVEL))
-    return {"Description": Leaf(_is_description, "unknown-text"), "Units": WORD, "Levels": levels}
+def _column(told: frozenset[str]) -> Spec:
+    """What a dictionary says of a column; ``told`` is what the trial itself says of its own."""
+
+    def meaning(value: Any) -> bool:
+        return isinstance(value, str) and (len(value) <= LONGEST_LEVEL or value in told)
+
+    return {
+        "Description": Leaf(partial(_is_description, told), "unknown-text"),
+        "Format": _one_of("number", "integer", "date", "string"),
+        "Units": Leaf(lambda value: value in told or _like(_WORD)(value), "unknown-text"),
+        "Levels": Each(lambda key: len(key) <= LONGEST_LEVEL, Leaf(meaning)),
+        "MissingValues": Leaf(partial(_are_codes, told), "unknown-text"),
+        **dict.fromkeys(("Minimum", "Maximum"), Leaf(shapes.is_number)),
+    }
 
 
-def _is_description(value: Any) -> bool:
-    """A description is a text of ours as it stands, or a column's name with one."""
+def _phenotype(content: Any, told: frozenset[str]) -> Spec:
+    """The dictionary of a clinical table: its columns, and what the trial says of the table as a whole."""
+    column = _column(told)
+    tool: Spec = {"Description": Leaf(told.__contains__, "unknown-text")}
+    names = filter(_like(_COLUMN), content if isinstance(content, dict) else ())
+    return {**dict.fromkeys(names, column), "MeasurementToolMetadata": tool}
+
+
+def _are_codes(told: frozenset[str], value: Any) -> bool:
+    """Are these codes for missing values that the trial gave?"""
+    return isinstance(value, str) and (value in told or all(code in told for code in value.split(", ")))
+
+
+def _is_description(told: frozenset[str], value: Any) -> bool:
+    """A description is a text of ours or the trial's as it stands, or a column's name with one of ours."""
     if not isinstance(value, str):
         return False
-    ours = prose.texts_of(*prose.TABLES)
+    if value in told:
+        return True
+    ours = {text for module in prose.TABLES for text in prose.texts_of(module)}
     endings = ("", ", from the trial's clinical table", " of the harmonised record")
     return value in ours or any(end and value.endswith(end) and _like(_COLUMN)(value[: -len(end)]) for end in endings)
 
@@ -192,10 +288,31 @@ _FIXED: Mapping[str, Spec] = {
         **dict.fromkeys(("patients", "studies", "series", "stacks", "kept", "quarantined", "excluded"), COUNT),
         **dict.fromkeys(("instances_set_aside", "files_before", "folders_before", "bytes_before"), COUNT),
         **dict.fromkeys(("objects", "objects_repacked", "objects_dropped", "unreadable", "images"), COUNT),
+        **dict.fromkeys(("bytes_repacked", "bytes_dropped", "fields_before", "fields_after", "fields_listed"), COUNT),
+        "categories": Each(CATEGORY_IDS.__contains__, dict.fromkeys(("series", "files", "bytes"), COUNT)),
         "images_by_sequence": Each(partial(shapes.is_cell, "sequence"), COUNT),
         "reasons": Each(_like(_REASON), COUNT),
     },
 }
+
+
+def _flow(criteria: Mapping[str, str]) -> Spec:
+    """The flow: steps of ours and criteria of the trial, each with its sentence, and counts."""
+    counts: Spec = dict.fromkeys(UNITS, COUNT)
+    tally: Mapping[str, Spec] = dict.fromkeys(("remaining", "removed", "untold"), counts)
+    sentence = Leaf(lambda value: is_sentence(value, criteria), "unknown-text")
+    step: Spec = {
+        "id": Leaf(lambda value: is_step(value, criteria)),
+        "kind": _one_of(*KINDS),
+        "sentence": sentence,
+        "level": _one_of("", *LEVELS),
+        "asks": _one_of("", *ASKS),
+        "after": _one_of(*AFTER),
+        **tally,
+        "sites": Each(_like(shapes.LABEL), tally),
+        "reasons": [{"reason": WORD, "sentence": sentence, "series": COUNT, "stacks": COUNT}],
+    }
+    return {"schema": _one_of(SCHEMA), "clinical_without_images": COUNT, "steps": [step]}
 
 
 def _certificate(content: Any, rules: Rules) -> Spec:

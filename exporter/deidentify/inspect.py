@@ -14,13 +14,22 @@ from typing import Any
 from trialbids.mappings.names import name_rules
 
 from . import prose, shapes
-from .documents import faults, spec_of
+from .documents import drawn_spec, faults, spec_of
+from .flowlooks import look_into_drawing, look_into_picture
 from .kept import RECORD
 from .layout import kind_of
 from .look import Leak, Look
 from .search import Searcher
 from .shapes import Rules
-from .tablelooks import look_into_parquet, look_into_participants, look_into_scans, look_into_sessions
+from .tablelooks import (
+    look_into_drawn,
+    look_into_flow,
+    look_into_parquet,
+    look_into_participants,
+    look_into_phenotype,
+    look_into_scans,
+    look_into_sessions,
+)
 from .volumes import look_into_image
 
 _RELEASE_LINE = re.compile(r"^\d+\.\d+\.\d+ \d{4}-\d\d-\d\d$", re.MULTILINE)
@@ -29,7 +38,6 @@ __all__ = ["Leak", "inspect_file"]
 
 _NUMBERS = re.compile(rb"[0-9eE+\-. \n]*")
 _VERSION_KEYS = frozenset(("Version", "BIDSVersion", "trialbids", "dcm2niix"))
-_MASK_KEYS = {"Type", "Label", "Reader", "Method", "Sources"}
 
 
 def inspect_file(root: Path, relative: str, searcher: Searcher, rules: Rules | None = None) -> tuple[Leak, ...]:
@@ -90,7 +98,8 @@ def _name_of(root: Path) -> str:
 def _ignored(look: Look, path: Path) -> Iterator[Leak]:
     """The patterns of ``names.yaml``."""
     text = look.read(path).decode("utf-8")
-    for line in sorted({*text.split("\n")} - {"", *name_rules().bidsignore}):
+    known = name_rules().annotations_bidsignore if "/" in look.relative else name_rules().bidsignore
+    for line in sorted({*text.split("\n")} - {"", *known}):
         yield look.odd("text", "unknown-text", line)
     yield from look.text("text", text)
 
@@ -252,13 +261,11 @@ def _sidecar(look: Look, path: Path) -> Iterator[Leak]:
 
 
 def _mask(look: Look, path: Path) -> Iterator[Leak]:
+    """The JSON of what was drawn: by its form, and searched whole, as people wrote the labels."""
     content = _loaded(look, path)
-    for key, value in content.items():
-        if key not in _MASK_KEYS:
-            yield look.odd(f"/{key}", "unknown-key", key)
-        elif key != "Sources" and not (isinstance(value, str) and shapes.LABEL.fullmatch(value)):
-            yield look.odd(f"/{key}", "odd-value", value)
-        yield from _walk_json(look, f"/{key}", value)
+    for place, kind, value in faults(drawn_spec(look.relative), content):
+        yield look.odd(place, kind, value)
+    yield from _walk_json(look, "", content)
 
 
 def _numbers(look: Look, path: Path) -> Iterator[Leak]:
@@ -292,11 +299,16 @@ _LOOKS: dict[str, Callable[[Look, Path], Iterable[Leak]]] = {
     "json": _json,
     "sidecar": _sidecar,
     "mask": _mask,
+    "drawn": look_into_drawn,
     "numbers": _numbers,
     "scans": look_into_scans,
     "sessions": look_into_sessions,
     "participants": look_into_participants,
+    "phenotype": look_into_phenotype,
     "parquet": look_into_parquet,
+    "flow": look_into_flow,
+    "drawing": look_into_drawing,
+    "picture": look_into_picture,
     "nifti": _image,
     "dicom": _dicom,
 }

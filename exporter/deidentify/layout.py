@@ -24,22 +24,38 @@ ROOT_KINDS = {
     "curation/summary.json": "json",
     "curation/certificate.json": "json",
     "curation/certificate.html": "html",
+    "curation/flow.json": "json",
+    "curation/flow.tsv": "flow",
+    "curation/flow.svg": "drawing",
+    "curation/flow.png": "picture",
     "derivatives/annotations/dataset_description.json": "json",
+    "derivatives/annotations/.bidsignore": "ignored",
 }
 """The files outside the subjects' folders, and how each is read."""
 
 _LABEL = r"[0-9A-Za-z]+"
 _VISIT = rf"sub-(?P<sub>{_LABEL})/ses-(?P<ses>{_LABEL})"
 _SESSIONS = re.compile(rf"sub-({_LABEL})/sub-\1_sessions\.tsv")
+_PHENOTYPE = re.compile(r"phenotype/[0-9A-Za-z_]+(?:_ses-[0-9A-Za-z]+)?(?P<extension>\.tsv|\.json)")
 _SCANS = re.compile(rf"sub-({_LABEL})/ses-({_LABEL})/sub-\1_ses-\2_scans\.tsv")
 _IMAGE = re.compile(rf"{_VISIT}/(?P<type>[a-z]+)/(?P<stem>[^/]+?)(?P<extension>\.nii\.gz|\.json|\.bval|\.bvec)")
 _MASK = re.compile(
-    rf"derivatives/annotations/{_VISIT}/(?P<type>[a-z]+)/(?P<stem>[^/]+?)(?P<extension>\.nii\.gz|\.json)"
+    rf"derivatives/annotations/{_VISIT}/(?P<type>[a-z]+)/(?P<stem>[^/]+?)(?P<extension>\.nii\.gz|\.json|\.tsv)"
 )
 _SOURCE = re.compile(rf"sourcedata/{_VISIT}/(?:[0-9A-Za-z_-]+/)*[0-9A-Za-z_-]+\.dcm")
 _FOLDERS = re.compile(
-    rf"code|curation|derivatives(/annotations)?|sourcedata|((derivatives/annotations|sourcedata)/)?sub-{_LABEL}(/ses-{_LABEL}(/[0-9A-Za-z_-]+)*)?"
+    rf"code|curation|phenotype|derivatives(/annotations)?|sourcedata|((derivatives/annotations|sourcedata)/)?sub-{_LABEL}(/ses-{_LABEL}(/[0-9A-Za-z_-]+)*)?"
 )
+DRAWN = {
+    "mask": (".nii.gz", ".json"),
+    "probseg": (".nii.gz", ".json"),
+    "dseg": (".nii.gz", ".json", ".tsv"),
+    "boxes": (".json", ".tsv"),
+    "points": (".json", ".tsv"),
+}
+"""The suffixes of the annotations, each with the files that it has."""
+
+_DRAWN_KINDS = {".nii.gz": "nifti", ".json": "mask", ".tsv": "drawn"}
 _EXTENSIONS = {".nii.gz": "nifti", ".json": "sidecar", ".bval": "numbers", ".bvec": "numbers"}
 
 
@@ -55,13 +71,17 @@ def kind_of(path: str) -> str:
         return "sessions"
     if _SCANS.fullmatch(path):
         return "scans"
+    if found := _PHENOTYPE.fullmatch(path):
+        return "phenotype" if found["extension"] == ".tsv" else "json"
     if found := _IMAGE.fullmatch(path):
         stem, extension = found["stem"], found["extension"]
         if extension == ".json" and stem.endswith("_qc"):
             return "json" if _is_stem(stem.removesuffix("_qc"), found) else ""
         return _EXTENSIONS[extension] if _is_stem(stem, found) else ""
     if found := _MASK.fullmatch(path):
-        return ("nifti" if found["extension"] == ".nii.gz" else "mask") if _is_stem(found["stem"], found) else ""
+        suffix = found["stem"].rpartition("_")[2]
+        known = found["extension"] in DRAWN.get(suffix, ()) and _is_stem(found["stem"], found)
+        return _DRAWN_KINDS[found["extension"]] if known else ""
     return "dicom" if _SOURCE.fullmatch(path) else ""
 
 
@@ -72,7 +92,7 @@ def is_folder(path: str) -> bool:
     if path.startswith("sourcedata"):
         return True
     below = path.removeprefix("derivatives/annotations/").split("/")[2:]
-    return not below or (len(below) == 1 and below[0] in _datatypes())
+    return path == "phenotype" or not below or (len(below) == 1 and below[0] in _datatypes())
 
 
 def is_image_path(path: str) -> bool:
@@ -110,7 +130,7 @@ def _entity_names() -> frozenset[str]:
 
 @cache
 def _suffixes() -> frozenset[str]:
-    return frozenset(naming.suffix for naming in name_rules().sequences.values()) | {"mask"}
+    return frozenset(naming.suffix for naming in name_rules().sequences.values()) | {*DRAWN}
 
 
 @cache

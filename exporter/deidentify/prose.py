@@ -13,7 +13,12 @@ from functools import cache
 from importlib.resources import files
 
 QUALITY = ("qc/check.py", "qc/geometry.py", "release/make.py", "stacks/reasons.py")
-TABLES = ("release/dataset.py",)
+TABLES = ("release/dataset.py", "release/phenotype.py")
+DRAWN = ("release/labelmaps.py", "release/boxtables.py")
+FLOW = (
+    *("select/flow.py", "select/flowchart.py", "select/decide.py", "select/copies.py", "stacks/reasons.py"),
+    *("plan/build.py", "qc/geometry.py", "release/flows.py"),
+)
 CERTIFICATE = (
     *("release/caveats.py", "release/certificate.py", "release/certify.py", "release/page.py"),
     *("deidentify/options.py", "deidentify/anonymity.py"),
@@ -29,6 +34,7 @@ _CHANGE = re.compile(r"  - \d{1,6} sessions? (added|replaced|withdrawn)")
 _BLANK = re.compile(r"\{\w+\}")
 _VERSION = r"[0-9A-Za-z.+-]{1,32}"
 MOST_DIGITS = 3
+LONG_WORD = 20
 
 
 @cache
@@ -93,7 +99,13 @@ def strange_lines(text: str, name: str) -> Iterator[tuple[int, str]]:
 @cache
 def _readme() -> tuple[re.Pattern[str], ...]:
     """The lines of the template and those that may stand in its blanks; of blanks only the version is part of one."""
-    lines = {line for text in texts_of(*TABLES) for line in text.split("\n") if line and not _BLANK.fullmatch(line)}
+    lines = {
+        line
+        for module in TABLES
+        for text in texts_of(module)
+        for line in text.split("\n")
+        if line and not _BLANK.fullmatch(line)
+    }
     return tuple(re.compile(_VERSION.join(map(re.escape, _BLANK.split(line)))) for line in sorted(lines))
 
 
@@ -104,9 +116,14 @@ def strange_changes(text: str) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def strange_words(texts: Iterable[str], said: Iterable[str]) -> Iterator[str]:
-    """Words of the certificate's page that stand neither in what writes it nor among ``said``, its own content."""
-    known = _tokens_of(CERTIFICATE) | {t for text in said for t in _TOKEN.findall(text.casefold())}
+def strange_words(texts: Iterable[str], said: Iterable[str], modules: tuple[str, ...] = CERTIFICATE) -> Iterator[str]:
+    """Words of a page or drawing that stand neither in what writes it nor among ``said``, its own content.
+
+    A part of a word that is too long for its line is none of them; words without blanks are parted anywhere.
+    """
+    told = [text.casefold() for text in said]
+    known = _tokens_of(modules) | {t for text in told for t in _TOKEN.findall(text)}
     for token in (t for text in texts for t in _TOKEN.findall(text.casefold())):
-        if not _is_known(token, known) and not (token.isdigit() and len(token) <= MOST_DIGITS):
+        is_part = (len(token) >= LONG_WORD or not token.isascii()) and any(token in text for text in told)
+        if not (is_part or _is_known(token, known) or (token.isdigit() and len(token) <= MOST_DIGITS)):
             yield token

@@ -40,14 +40,18 @@ CODES = {c.value: c.meaning for c in (BASIC, VISUAL_FEATURES, FULL_DATES, MODIFI
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a tree may hold: its allow-list, values that a person accepted (by keyword), whether dates were kept, and
-    whether DICOM lies in it.
+    """What a tree may hold: its allow-list, values that a person accepted (by keyword), whether dates were kept,
+    whether DICOM lies in it, what the trial says of its clinical columns, which of them may hold text, and
+    the sentence of each criterion by its reason.
     """
 
     allowed: AllowList = field(default_factory=allow_list)
     accepted: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
     keep_dates: bool = False
     sourcedata: bool = True
+    told: frozenset[str] = field(default=frozenset(), repr=False)
+    text_columns: frozenset[str] = frozenset()
+    criteria: Mapping[str, str] = field(default_factory=dict)
 
 
 def shape_of(key: str, rules: Rules) -> Shape | None:

@@ -12,14 +12,20 @@ from typing import Any
 
 from trialbids.mappings.vocabulary import vocabulary
 
+from ..select.flow import COLUMNS
 from ..tables import read_tsv
 from . import shapes
+from .documents import DRAWN_COLUMNS, is_drawn_cell
+from .flowlooks import is_flow_cell
 from .layout import is_image_path
 from .look import Leak, Look
 
 _VERDICTS = ("pass", "warn", "waived")
 _SEX = ("F", "M", "O", "female", "male", "other", "n/a")
 _ABSENT = ("n/a", "")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+LONGEST_TEXT = 200
+"""Characters of a cell of free text; a longer one is no remark of a clinical table."""
 
 Cell = Callable[[str], bool]
 
@@ -80,9 +86,26 @@ def _described(look: Look, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _clinical(dictionary: dict[str, Any], column: str) -> Cell | None:
-    """A clinical column is a number, or one of the levels that the table's dictionary lists."""
-    return (_levels(dictionary, column) or _is_number) if isinstance(dictionary.get(column), dict) else None
+def _clinical(look: Look, dictionary: dict[str, Any], column: str) -> Cell | None:
+    """A clinical column is a number, a day, one of the levels that the table's dictionary lists, or, where the trial
+    has said that it may be, a short text.
+    """
+    entry = dictionary.get(column)
+    if not isinstance(entry, dict):
+        return None
+    if entry.get("Format") == "date":
+        return partial(_is_day, keep_dates=look.rules.keep_dates)
+    if entry.get("Format") == "string":
+        return _is_short if column in look.rules.text_columns else None
+    return _levels(dictionary, column) or _is_number
+
+
+def _is_day(cell: str, *, keep_dates: bool) -> bool:
+    return _DAY.fullmatch(cell) is not None and shapes.is_stamp(cell, keep_dates=keep_dates)
+
+
+def _is_short(cell: str) -> bool:
+    return len(cell) <= LONGEST_TEXT and cell.isprintable()
 
 
 def look_into_participants(look: Look, path: Path) -> Iterator[Leak]:
@@ -95,7 +118,7 @@ def look_into_participants(look: Look, path: Path) -> Iterator[Leak]:
         "weight": _is_number,
     }
     free = ("participant_id", *dictionary)
-    return _table(look, path, lambda c: _levels(dictionary, c) or own.get(c) or _clinical(dictionary, c), free)
+    return _table(look, path, lambda c: _levels(dictionary, c) or own.get(c) or _clinical(look, dictionary, c), free)
 
 
 def _levels(dictionary: dict[str, Any], column: str) -> Cell | None:
@@ -117,7 +140,37 @@ def look_into_sessions(look: Look, path: Path) -> Iterator[Leak]:
         "injection": ("yes", "no").__contains__,
     }
     free = ("session_id", *(c for c in dictionary if c not in own))
-    return _table(look, path, lambda c: own.get(c) or _clinical(dictionary, c), free)
+    return _table(look, path, lambda c: own.get(c) or _clinical(look, dictionary, c), free)
+
+
+def look_into_phenotype(look: Look, path: Path) -> Iterator[Leak]:
+    """A clinical table of its own: each column by what the dictionary beside it says."""
+    dictionary = _described(look, f"phenotype/{path.stem}.json")
+    own: dict[str, Cell] = {
+        "participant_id": lambda c: re.fullmatch(r"sub-[0-9A-Za-z]+", c) is not None,
+        "session_id": lambda c: re.fullmatch(r"ses-[0-9A-Za-z]+", c) is not None,
+    }
+    return _table(look, path, lambda c: own.get(c) or _clinical(look, dictionary, c), (*own, *dictionary))
+
+
+def look_into_drawn(look: Look, path: Path) -> Iterator[Leak]:
+    """A table of a label map, of boxes or of points; people wrote the labels, so they are searched."""
+    columns = DRAWN_COLUMNS[path.stem.rpartition("_")[2]]
+
+    def shape(column: str) -> Cell | None:
+        return partial(is_drawn_cell, column) if column in columns else None
+
+    return _table(look, path, shape, free=("label", "name", "abbreviation", "code", "meaning"))
+
+
+def look_into_flow(look: Look, path: Path) -> Iterator[Leak]:
+    """The counts of the flow: ids and sentences of steps, labels of sites, numbers."""
+    criteria = look.rules.criteria
+
+    def shape(column: str) -> Cell | None:
+        return (lambda cell: is_flow_cell(column, cell, criteria)) if column in COLUMNS else None
+
+    return _table(look, path, shape, free=("step", "site", "sentence"))
 
 
 MANIFEST = frozenset(

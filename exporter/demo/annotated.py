@@ -16,8 +16,7 @@ from .objects import Study
 from .phantom import ANATOMY, LESION, Phantom
 from .studies import NOT_AN_IMAGE, Stored
 
-ROWS = ("file", "series_uid", "label", "reader", "method")
-BOXES = ("series_uid", "label", "reader", "method", "x1", "y1", "z1", "x2", "y2", "z2")
+ROWS = ("file", "series_uid", "label", "reader", "method", "x1", "y1", "z1", "x2", "y2", "z2")
 TRUTH = ("patient_id", "visit", "form", "series_uid", "label", "reader", "measure", "value")
 BLADDER, UTERUS, ENDOMETRIUM = ANATOMY[8], ANATOMY[9], ANATOMY[10]
 GRIDS = {"t2sag": protocol.T2_SAG, "t2ax": protocol.T2_AX}
@@ -27,11 +26,10 @@ SECOND_LOOK = 1.15
 
 @dataclass(frozen=True)
 class Annotated:
-    """What one visit's readers made: objects that lie among the images, rows of tables, and the truth about both."""
+    """What one visit's readers made: objects that lie among the images, rows of the table, and the truth about both."""
 
     objects: tuple[Stored, ...]
     rows: tuple[Sequence[object], ...]
-    boxes: tuple[Sequence[object], ...]
     truth: tuple[Sequence[object], ...]
 
 
@@ -50,7 +48,7 @@ def annotate(folder: Path, study: Study, series: Sequence[Stored]) -> Annotated:
             objects.append(stored)
             truth += known_of
     box, known = _box(study)
-    return Annotated(tuple(objects), tuple(rows), (box,), (*truth, known))
+    return Annotated(tuple(objects), (*rows, box), (*truth, known))
 
 
 FILES: Mapping[int, tuple[str, ...]] = {4: ("nrrd",), 5: ("metaimage",)}
@@ -79,7 +77,7 @@ def _file(folder: Path, study: Study, form: str) -> tuple[Sequence[object], Sequ
         write_mask(folder / name, phantom, protocol.T2_SAG)
     series_uid = study.uid("series", "t2sag")
     voxels = int(lesion_mask(phantom, protocol.T2_SAG).sum())
-    row = name, series_uid, "lesion", reader, "manual"
+    row = name, series_uid, "lesion", reader, "manual", *[""] * 6
     return row, (patient.id, visit.number, form, series_uid, "lesion", reader, "voxels", voxels)
 
 
@@ -153,7 +151,7 @@ def _box(study: Study) -> tuple[Sequence[object], Sequence[object]]:
     lesion = study.patient.phantom(study.visit).lesion
     low, high = (np.round(np.add(lesion.centre, np.multiply(s, lesion.half_axes)), 3) for s in (-1, 1))
     series_uid, patient = study.uid("series", "t2sag"), study.patient
-    row = series_uid, "lesion", patient.centre.reader, "manual", *low.tolist(), *high.tolist()
+    row = "", series_uid, "lesion", patient.centre.reader, "manual", *low.tolist(), *high.tolist()
     size = round(float(np.prod(high - low)), 2)
     return row, (
         patient.id, study.visit.number, "box", series_uid, "lesion", patient.centre.reader, "mm3", size

@@ -6,10 +6,13 @@ import csv
 import gzip
 import io
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .geometry import Grid
@@ -32,11 +35,37 @@ session: {order: StudyDate}
 site: {table: sites.csv, by: InstitutionName, column: site}
 protocol: none
 clinical:
-  table: clinical.csv
-  subject: patient_id
-  visit: visit
-  columns: {age: number, sex: [F, M], orads_score: number, ca125: number}
-annotations: {table: annotations.csv}
+  - table: clinical.csv
+    subject: patient_id
+    visit: visit
+    columns: {age: number, sex: [F, M], orads_score: number, ca125: number}
+  - table: pathology.parquet
+    subject: patient
+    columns:
+      histology: {levels: {b: benign, m: malignant}, description: Result of the histology}
+      size_mm: {type: number, unit: mm, missing: ["-99"], description: Largest diameter of the specimen}
+      surgery: {type: date, description: Day of the operation}
+    into: phenotype/pathology
+criteria:
+  - id: adult
+    level: subject
+    include: age >= 18
+    sentence: Participants of 18 years and older
+  - id: t2
+    level: session
+    include: has(T2w, sag)
+    sentence: Visits with a sagittal T2
+  - id: signal
+    level: stack
+    after: conversion
+    include: snr >= 1
+    sentence: Images with more signal than noise
+annotations:
+  table: annotations.csv
+  labels:
+    lesion: {match: [GTV links/rechts]}
+    uterus: {match: [Gebärmutter o. Endometrium]}
+  consensus: majority
 """
 
 
@@ -61,6 +90,22 @@ def write_clinical(path: Path, patients: Sequence[Patient]) -> Path:
     rows: list[Sequence[object]] = [_clinical_row(patient, visit) for patient in patients for visit in patient.visits]
     rows.append(("K01-000000", 1, "S01", 57, "F", 3, 41.5, "Bilder folgen, Fr. Quendelberg"))
     return write_table(path, header, rows)
+
+
+def write_pathology(path: Path, patients: Sequence[Patient]) -> Path:
+    """One row a patient who was operated on, as a laboratory's system gives it out: a Parquet file."""
+    operated = [p for p in patients if p.score > 2]
+    table = pa.table(
+        {
+            "patient": [p.id for p in operated],
+            "histology": ["m" if p.score > 4 else "b" for p in operated],
+            "size_mm": [-99.0 if p.score == 3 else round(2 * p.lesion_radius, 1) for p in operated],
+            "surgery": [p.visits[0].day + timedelta(days=21) for p in operated],
+            "pathologist": [p.centre.physician for p in operated],
+        }
+    )
+    pq.write_table(table, path)
+    return path
 
 
 def _clinical_row(patient: Patient, visit: Visit) -> Sequence[object]:

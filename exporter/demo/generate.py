@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from . import annotated, messy
-from .clinical import CONFIGURATION, write_clinical, write_sites, write_table
+from .clinical import CONFIGURATION, write_clinical, write_pathology, write_sites, write_table
 from .objects import Study
 from .people import Patient, make_patient
 from .series import Expected
@@ -51,7 +51,7 @@ def make_trial(folder: Path, *, patients: int = 6, seed: int = 0) -> DemoTrial:
     ::
 
         folder/
-        ├── trial.yaml  sites.csv  clinical.csv  annotations.csv  boxes.csv  truth.csv  drawn.csv
+        ├── trial.yaml  sites.csv  clinical.csv  pathology.parquet  annotations.csv  truth.csv  drawn.csv
         ├── incoming/                 what the centres sent
         └── annotations/              the readers' masks
     """
@@ -75,7 +75,7 @@ def make_trial(folder: Path, *, patients: int = 6, seed: int = 0) -> DemoTrial:
     configuration = folder / "trial.yaml"
     configuration.write_text(CONFIGURATION, encoding="utf-8")
     write_sites(folder / "sites.csv")
-    write_table(folder / "boxes.csv", annotated.BOXES, annotated.merged(drawn, "boxes"))
+    write_pathology(folder / "pathology.parquet", people)
     return DemoTrial(
         sources=(source,),
         configuration=configuration,

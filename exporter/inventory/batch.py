@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from .find import Found
+from .layouts import Layout
 from .unreadable import Unreadable
 
 
@@ -15,12 +16,14 @@ from .unreadable import Unreadable
 class Batch:
     """The result of one unit of work, as it travels between processes: instances as an Arrow table.
 
-    ``retry`` are the files that the operating system refused; they must be tried again on the next run.
+    ``layouts`` are the sets of attributes that the instances name, ``retry`` the files that the operating system
+    refused; they must be tried again on the next run.
     """
 
     table: pa.Table
     unreadable: tuple[Unreadable, ...]
     retry: frozenset[str]
+    layouts: tuple[Layout, ...] = ()
 
 
 def read_batch(files: Sequence[Found]) -> Batch:

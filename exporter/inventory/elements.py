@@ -60,6 +60,14 @@ class Encoding:
         self.unpack_item = Struct(order + "HHL").unpack_from
         self.unpack_length = Struct(order + "L").unpack_from
 
+    def tag_of(self, key: int) -> int:
+        """The tag of a key."""
+        return (key & 0xFFFF) << 16 | key >> 16 if self.little else key
+
+    def key_of(self, tag: int) -> int:
+        """The inverse of :meth:`tag_of`, which is its own."""
+        return self.tag_of(tag)
+
 
 IMPLICIT_LITTLE = Encoding(little=True, explicit=False)
 EXPLICIT_LITTLE = Encoding(little=True, explicit=True)
@@ -78,12 +86,14 @@ class Level:
     """The chosen elements of one data set or sequence item.
 
     ``unlisted`` are the elements of no known tag in which a person's name may stand: sequences, and names themselves.
+    ``keys`` are the keys of all its elements, chosen or not, in the order of the file.
     """
 
     encoding: Encoding
     values: dict[int, Element] = field(default_factory=dict)
     sequences: dict[int, list[Level]] = field(default_factory=dict)
     unlisted: list[Element] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
 
     def items(self, tag: int) -> list[Level]:
         """The items of a sequence, read when they are first asked for; [] where there is none."""
@@ -177,6 +187,7 @@ def _walk(
     """
     unpack, explicit, wanted = encoding.unpack, encoding.explicit, encoding.wanted
     values, item = level.values if level else None, encoding.item
+    keys = level.keys if level else []
     last = end - 8
     vr = b""
     while position <= last:
@@ -223,6 +234,7 @@ def _walk(
                 level.unlisted.append((vr, data[start:stop]))
             elif length <= MAX_ASIDE_BYTES:
                 return position, _SHORT
+        keys.append(key)
         position = after
     return position, _SHORT
 

@@ -76,6 +76,7 @@ def _level(data_set: Dataset) -> Level:
     """A pydicom data set as our form: raw bytes where pydicom kept them, else its values written as text."""
     _, little = data_set.original_encoding
     level = Level(EXPLICIT_LITTLE if little is not False else EXPLICIT_BIG)
+    level.keys += [level.encoding.key_of(int(tag)) for tag in data_set.keys()]  # noqa: SIM118 - elements are read late
     for tag in list(data_set.keys()):
         element = data_set.get_item(tag)
         if tag not in WANTED_TAGS:

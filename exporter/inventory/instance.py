@@ -24,6 +24,7 @@ class Instance:
     ``mosaic_tiles``       number of slices in a Siemens mosaic, 0 otherwise
     ``complex_part``       mag, phase, real or imag where a vendor tag says so, "" otherwise
     ``identities``         all identifying text of the object, see :mod:`.identities`; one string for most of a series
+    ``layout``             which attributes the object has: the name of a set, see :mod:`.layouts`
     ``pixel_length``       bytes of PixelData, -1 if encapsulated, None if there is none
     """
 
@@ -40,6 +41,7 @@ class Instance:
     mosaic_tiles: int = 0
     complex_part: str = ""
     identities: str = ""
+    layout: str = ""
 
     SOPClassUID: str = ""
     SOPInstanceUID: str = ""

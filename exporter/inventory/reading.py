@@ -11,6 +11,7 @@ from .elements import OddEncodingError
 from .find import Found
 from .header import read_any, read_header
 from .instance import Instance
+from .layouts import forget, layouts
 from .rows import Origin, instances
 from .source import FileSource, Source, StreamSource
 from .table import to_table
@@ -31,10 +32,16 @@ class Readings:
 
 def read_files(files: Sequence[Found]) -> Batch:
     """Read some files. Never raises for what is in them."""
+    forget()
     readings = Readings()
     for found in files:
         read_file(found, readings)
-    return Batch(to_table(Instance, readings.rows), tuple(readings.unreadable), frozenset(readings.retry))
+    return Batch(
+        table=to_table(Instance, readings.rows),
+        unreadable=tuple(readings.unreadable),
+        retry=frozenset(readings.retry),
+        layouts=layouts(row.layout for row in readings.rows),
+    )
 
 
 def read_file(found: Found, readings: Readings) -> None:

@@ -10,6 +10,7 @@ from .elements import Level
 from .header import SOP_CLASS, Header
 from .identities import identities
 from .instance import Instance
+from .layouts import layout_of
 from .multiframe import ENHANCED_IMAGES, frame_levels
 from .private import Diffusion, PrivateElements, complex_part, mosaic_tiles, private_diffusion, unit
 from .tags import (
@@ -61,6 +62,7 @@ def instances(header: Header, origin: Origin) -> list[Instance]:
     values |= _diffusion(_standard_diffusion([level]) or private_diffusion(private))
     values["complex_part"] = complex_part(private)
     values["mosaic_tiles"] = mosaic_tiles(private, values.get("ImageType", ()), _mosaic_grid(values))
+    values["layout"] = layout_of([level])
     return [Instance(**values)]
 
 
@@ -69,6 +71,7 @@ def _frames(header: Header, values: Values, character_set: bytes) -> list[Instan
     shared, per_frame = frame_levels(header.level, values.get("NumberOfFrames"))
     common = _coded(shared, character_set) | values | _merged(shared, character_set)
     common |= _diffusion(_standard_diffusion(shared) or Diffusion())
+    common["layout"] = layout_of([header.level, *shared, *(per_frame[0] if per_frame else ())])  # all are built alike
     rows: list[Instance] = []
     for number, groups in enumerate(per_frame, start=1):
         row = _coded(groups, character_set) | common | _merged(groups, character_set)

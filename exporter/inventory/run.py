@@ -6,8 +6,8 @@ import os
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow as pa
 from ..engine import Engine, Serial
 from ..errors import UsageError
 from ..progress import Progress
-from .batch import read_batch, weigh
+from .batch import Batch, read_batch, weigh
 from .find import Found, Walk, find_files
 from .instance import Instance
 from .store import Remembered, in_order, load, of_files, save
@@ -37,7 +37,8 @@ class Inventory:
 
     ``instances`` are ordered by their key, ``unreadable`` by path and member: every file is behind one of the two.
     ``n_files`` and ``n_bytes`` count the files met (an archive is one), ``n_folders`` those that hold files,
-    ``n_reused`` the files that an earlier run had read and that have not changed.
+    ``n_reused`` the files that an earlier run had read and that have not changed. ``layouts`` holds, by the name that
+    the instances bear, the tags that an object has.
     """
 
     instances: tuple[Instance, ...]
@@ -46,6 +47,7 @@ class Inventory:
     n_reused: int
     n_bytes: int
     n_folders: int
+    layouts: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def access_denied(self) -> bool:
@@ -91,6 +93,7 @@ def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Prog
         n_reused=state.n_reused,
         n_bytes=sum(found.size for found in walk.files),
         n_folders=len(walk.folders),
+        layouts={layout.id: frozenset(layout.tags) for layout in state.layouts.values()},
     )
 
 
@@ -108,6 +111,7 @@ class _Scan:
         kept = {found.path for found in self.read}
         self.listed = [item for item in before.unreadable if item.path in kept] if before else []
         self._lost = [item for item in walk.unreadable if item.reason == LOST_LINK]
+        self.layouts = {layout.id: layout for layout in before.layouts} if before else {}
         self._tables = [schema(Instance).empty_table()]
         if before:
             all_kept = len(self.read) == len(before.files)
@@ -117,14 +121,13 @@ class _Scan:
     def unreadable(self) -> list[Unreadable]:
         return self.listed + self.retry
 
-    def add(
-        self, files: Sequence[Found], table: pa.Table, unreadable: Sequence[Unreadable], retry: frozenset[str]
-    ) -> None:
+    def add(self, files: Sequence[Found], batch: Batch) -> None:
         """Take the result of one batch in. Files to be tried again are listed, but not remembered."""
-        self._tables.append(table)
-        self.read += [found for found in files if found.path not in retry]
-        for item in unreadable:
-            (self.retry if item.path in retry else self.listed).append(item)
+        self._tables.append(batch.table)
+        self.layouts |= {layout.id: layout for layout in batch.layouts}
+        self.read += [found for found in files if found.path not in batch.retry]
+        for item in batch.unreadable:
+            (self.retry if item.path in batch.retry else self.listed).append(item)
 
     def table(self) -> pa.Table:
         """All instances so far."""
@@ -138,7 +141,7 @@ class _Scan:
             table = of_files(table, known)
         files = sorted(self.read, key=lambda found: found.path)
         listed = sorted([*self.listed, *self._lost], key=lambda item: (item.path, item.member))
-        return Remembered(in_order(table), tuple(files), tuple(listed))
+        return Remembered(in_order(table), tuple(files), tuple(listed), tuple(self.layouts.values()))
 
 
 def _lost_named(listed: Sequence[Unreadable], before: Remembered) -> list[Unreadable]:
@@ -167,7 +170,7 @@ def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None
     save_next = time.monotonic() + CHECKPOINT_SECONDS
     try:
         for files, batch in used.map(read_batch, batches):
-            state.add(files, batch.table, batch.unreadable, batch.retry)
+            state.add(files, batch)
             progress.advance(len(files))
             if (began := time.monotonic()) > save_next:
                 save(store, state.remembered())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from types import MappingProxyType
 
@@ -12,7 +12,11 @@ from trialbids.mappings.names import entities_of, naming_of, run_label, stem
 
 from ..harmonise import Harmonised
 from ..inventory.instance import Instance
+from ..select.copies import without_copies
 from ..select.decide import Decision, decide, has_burned_in_text
+from ..select.eligibility import Candidate, Eligibility, decided_by, names_read
+from ..select.facts import read_stack
+from ..select.projection import is_wanted, on_nominal_grid
 from .ledger import Ledger
 from .row import PlanRow
 from .visits import Visit, Visits
@@ -29,6 +33,7 @@ class Planned:
     """One stack with its decision, its visit and its place in the tree.
 
     ``acquisition`` is the public word for the acquisition (``a01``); ``stem`` is the file name without extension.
+    ``others`` are reasons of criteria beside that of the row, in the order of the criteria.
     """
 
     row: PlanRow
@@ -38,6 +43,10 @@ class Planned:
     datatype: str = ""
     stem: str = ""
     message: str = ""
+    others: tuple[str, ...] = ()
+
+
+EVERYBODY = Eligibility()
 
 
 def build_plan(
@@ -48,21 +57,71 @@ def build_plan(
     *,
     decided: Mapping[str, str] = NOTHING,
     edited: Mapping[str, str] = NOTHING,
+    eligibility: Eligibility = EVERYBODY,
 ) -> tuple[Planned, ...]:
     """Decide on every stack and name those that are kept, in the order of acquisition.
 
     ``decided`` holds what a person has decided and ``edited`` what the plan says of a person's edits, both by
-    ``stack_id``. The ledger gains the labels given here; the same stacks and the same ledger give the same plan.
+    ``stack_id``. Criteria come last, and nobody's edit overrules them; names are given as if there were none, so that
+    no criterion renames the images that stay. The ledger gains the labels given here; the same stacks and the same
+    ledger give the same plan.
     """
     sessions: dict[Visit, list[Harmonised]] = defaultdict(list)
     for h in harmonised:
-        sessions[visits.of(h.stack.first)].append(h)
-    planned: list[Planned] = []
+        sessions[visits.of(h.stack.first)].append(on_nominal_grid(h) if is_wanted(h, keep) else h)
+    decisions: dict[Visit, list[tuple[Harmonised, Decision]]] = {}
     for visit in sorted(sessions, key=lambda v: (v.subject, v.session)):
         ordered = sorted(sessions[visit], key=_order)
-        decisions = [overruled(own_decision(h, visits, keep), decided.get(h.stack.stack_id)) for h in ordered]
-        planned.extend(_name_session(visit, list(zip(ordered, decisions, strict=True)), ledger, edited))
-    return tuple(planned)
+        own = [overruled(own_decision(h, visits, keep), decided.get(h.stack.stack_id)) for h in ordered]
+        own = without_copies(ordered, own, keep, decided)
+        decisions[visit] = list(zip(ordered, own, strict=True))
+    out = _out(decisions, eligibility)
+    return tuple(
+        _without(p, out[p.row.stack_id]) if p.row.stack_id in out else p
+        for visit, items in decisions.items()
+        for p in _name_session(visit, items, ledger, edited)
+    )
+
+
+def _out(
+    decisions: Mapping[Visit, Sequence[tuple[Harmonised, Decision]]], eligibility: Eligibility
+) -> dict[str, tuple[Decision, ...]]:
+    """The decisions of the criteria that take a stack out, by ``stack_id``; stacks that all let pass are left out."""
+    if not eligibility.criteria:
+        return {}
+    names = names_read(eligibility.criteria)
+    candidates = [
+        candidate_of(h, visit, decision.decision == "keep", names)
+        for visit, items in decisions.items()
+        for h, decision in items
+    ]
+    return decided_by(eligibility, candidates)
+
+
+def candidate_of(h: Harmonised, visit: Visit, is_kept: bool, names: Collection[str]) -> Candidate:
+    """A stack as criteria see it, with the values of these names."""
+    return Candidate(
+        stack_id=h.stack.stack_id,
+        subject=visit.subject,
+        session=visit.session,
+        site=visit.site,
+        series=h.stack.series_uids,
+        is_kept=is_kept,
+        record=h.record,
+        day=visit.day,
+        facts=read_stack(h.stack, h.record, names),
+    )
+
+
+def _without(planned: Planned, against: Sequence[Decision]) -> Planned:
+    """A planned stack that criteria take out: the first reason counts, which is the tool's own where it had one."""
+    if planned.row.decision != "keep":
+        return replace(planned, others=tuple(d.reason for d in against))
+    first, *others = against
+    row = replace(planned.row, decision=first.decision, reason=first.reason, bids_path="")
+    return Planned(
+        row, planned.harmonised, planned.visit, message=first.message, others=tuple(d.reason for d in others)
+    )
 
 
 def _order(h: Harmonised) -> tuple[object, ...]:
@@ -83,6 +142,23 @@ def own_decision(h: Harmonised, visits: Visits, keep: Collection[str]) -> Decisi
     if found.decision == "keep" and in_several_sessions(h, visits):
         return Decision("quarantine", "several-sessions", SEVERAL_SESSIONS)
     return found
+
+
+def decision_among(
+    h: Harmonised,
+    everybody: Iterable[Harmonised],
+    visits: Visits,
+    keep: Collection[str],
+    decided: Mapping[str, str] = NOTHING,
+) -> Decision:
+    """What the tool itself decides on one stack beside the others of its session; ``decided`` as for the plan."""
+    own = own_decision(h, visits, keep)
+    if own.decision != "keep" or not h.record.derived:
+        return own
+    visit, me = visits.of(h.stack.first), h.stack.stack_id
+    others = [o for o in everybody if o.stack.stack_id != me and visits.of(o.stack.first) == visit]
+    decisions = [overruled(own_decision(o, visits, keep), decided.get(o.stack.stack_id)) for o in others]
+    return without_copies([h, *others], [own, *decisions], keep, {k: v for k, v in decided.items() if k != me})[0]
 
 
 def in_several_sessions(h: Harmonised, visits: Visits) -> bool:

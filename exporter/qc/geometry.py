@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..select.projection import is_radiograph
 from ..stacks.stack import Stack
 from .check import ERROR, INFO, WARNING, Check, Evidence, Finding, run_checks
 from .layout import Column, Layout, layout_of, unit_normal
@@ -140,8 +141,8 @@ def sheared(layout: Layout, millimetres: float) -> Iterator[Evidence]:
 
 
 def too_few_slices(layout: Layout, at_least: float) -> Iterator[Evidence]:
-    """Fewer slices than make a volume; a protocol may want more."""
-    if layout.stack.n_slices < at_least:
+    """Fewer slices than make a volume, which no radiograph is; a protocol may want more."""
+    if layout.stack.n_slices < at_least and not is_radiograph(layout.stack):
         yield Evidence(
             f"{layout.stack.n_slices} slice position, which is not a volume", "", (("slices", layout.stack.n_slices),)
         )

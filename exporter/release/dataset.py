@@ -12,11 +12,12 @@ from trialbids.mappings.fields import allow_list
 from trialbids.mappings.names import name_rules
 from trialbids.mappings.vocabulary import vocabulary
 
-from ..annotations.clinical import ClinicalRows
+from ..clinical.rows import ClinicalRows
 from ..plan.visits import Visit
 from ..tables import json_bytes, tsv_bytes, write_atomic
-from ..trial import Clinical, Trial
+from ..trial import Trial
 from .image import SCANS_COLUMNS, Image, manifest_bytes
+from .phenotype import dictionary, hide_phenotype
 from .said import NOT_SAID, Said
 
 BIDS_VERSION = "1.11.1"
@@ -112,15 +113,18 @@ def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -
         "DatasetLinks": {"raw": "../.."},
     }
     write_if_changed(root / ANNOTATIONS / "dataset_description.json", json_bytes(description))
+    lines = "\n".join(name_rules().annotations_bidsignore) + "\n"
+    write_if_changed(root / ANNOTATIONS / ".bidsignore", lines.encode())
 
 
 def hide_tables(root: Path) -> None:
     """Take away the tables that speak of all sessions while sessions leave: a tree without them is valid."""
     for name in ("participants.json", "sessions.json", "scans.json", "participants.tsv"):
         (root / name).unlink(missing_ok=True)
+    hide_phenotype(root)
 
 
-def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalRows, config: Clinical | None) -> None:
+def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalRows) -> None:
     """``participants.tsv`` and its dictionary. A clinical column replaces the header's of the same name."""
     columns = [c for c in clinical.columns if any(c in row for row in clinical.participants.values())]
     own = ["site", *(c for c in ("sex", "age") if c not in columns)]
@@ -135,8 +139,8 @@ def write_participants(root: Path, people: Sequence[Person], clinical: ClinicalR
         rows.append(row | {c: values.get(c, "n/a") for c in columns})
     names = ["participant_id", *own, *columns]
     write_if_changed(root / "participants.tsv", tsv_bytes(names, rows, empty="n/a"))
-    dictionary = {name: text for name, text in PARTICIPANT_COLUMNS.items() if name in own}
-    write_if_changed(root / "participants.json", json_bytes(dictionary | _clinical_dictionary(columns, config)))
+    known = {name: text for name, text in PARTICIPANT_COLUMNS.items() if name in own}
+    write_if_changed(root / "participants.json", json_bytes(known | _clinical_dictionary(columns, clinical)))
 
 
 class Session(Protocol):
@@ -150,9 +154,7 @@ class Session(Protocol):
     def said(self) -> Said: ...
 
 
-def write_sessions(
-    root: Path, sessions: Sequence[Session], injected: frozenset[Visit], clinical: ClinicalRows, config: Clinical | None
-) -> None:
+def write_sessions(root: Path, sessions: Sequence[Session], injected: frozenset[Visit], clinical: ClinicalRows) -> None:
     """``sessions.tsv`` of every subject, and the dictionaries of sessions and scans."""
     columns = [c for c in clinical.columns if any(c in row for row in clinical.sessions.values())]
     if not sessions:
@@ -181,7 +183,7 @@ def write_sessions(
             rows.append(row | {c: values.get(c, "n/a") for c in columns})
         names = ["session_id", "acq_time", *own, *columns]
         write_if_changed(root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", tsv_bytes(names, rows, empty="n/a"))
-    write_if_changed(root / "sessions.json", json_bytes(own | _clinical_dictionary(columns, config)))
+    write_if_changed(root / "sessions.json", json_bytes(own | _clinical_dictionary(columns, clinical)))
 
 
 def write_curation(root: Path, images: Iterable[Image], summary: Mapping[str, Any]) -> None:
@@ -242,16 +244,8 @@ SESSION_COLUMNS: dict[str, Any] = {
 }
 
 
-def _clinical_dictionary(columns: Sequence[str], config: Clinical | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    out: dict[str, Any] = {}
-    for name in columns:
-        kind = config.columns[name]
-        out[name] = {"Description": f"{name}, from the trial's clinical table"}
-        if isinstance(kind, list):
-            out[name]["Levels"] = {level: level for level in kind}
-    return out
+def _clinical_dictionary(columns: Sequence[str], clinical: ClinicalRows) -> dict[str, Any]:
+    return {name: dictionary(clinical.described[name]) for name in columns}
 
 
 def _public_configuration(trial: Trial) -> dict[str, Any]:

@@ -8,54 +8,65 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from ..annotations.clinical import join_clinical
-from ..annotations.table import MaskRow, read_masks
+from ..annotations.drawings import drawings_of
+from ..annotations.region import Fault
+from ..annotations.resolve import assign
+from ..clinical.rows import ClinicalRows
+from ..deidentify.dates import UNMOVED, Shift, shift_of
 from ..deidentify.inspect import Leak
 from ..deidentify.marks import MARKS_FILE, in_force, read_marks
 from ..deidentify.options import options_of
 from ..deidentify.pseudonyms import Pseudonyms
 from ..engine import Engine
 from ..errors import UsageError
-from ..pipeline import Plan, site_rule_ids
+from ..pipeline import Plan, clinical_of, site_rule_ids
 from ..places import hold
 from ..plan.row import PlanRow, write_plan
 from ..plan.visits import Visit
 from ..progress import Progress
+from ..select.flow import Flow
 from ..trial import Trial
 from . import dataset
+from .cleared import cleared
 from .commit import clear_leftovers, commit, sessions_in, withdraw
-from .guard import Guard, identifier_test, known_of, refuse_named_rules, remember, terms_of
+from .flows import IDENTIFIER_FOUND, Ended, flow_of, write_exclusions, write_flow
+from .guard import (
+    Guard,
+    identifier_test,
+    known_of,
+    refuse_named_criteria,
+    refuse_named_rules,
+    remember,
+    terms_of,
+)
 from .held import Closed, Held
-from .image import Image
 from .job import Outcome, run_job
 from .linkage import write_linkage
+from .parsimony import account, write_parsimony
 from .people import coarser, people
+from .phenotype import write_phenotype
 from .private import Failure, Private, write_private
 from .proof import Release, prove
 from .session import (
     UNFINISHED,
     Fragment,
-    MaskFault,
     Sessions,
 )
 from .staging import Staging
 from .summary import Run, Summary, measure_tree, summarise
 from .unpack import Unpacked
-from .unplaced import unplaced
 from .verify import State, leaks_by_kind, read_leaks, read_states, session_of
-
-IDENTIFIER_FOUND = "identifier-found"
-"""Why a session is in quarantine in whose files something stood that may not leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export did: the counts, what this run changed, the sessions that failed, the final plan."""
+    """What an export did: the counts, what this run changed, the sessions that failed, the final plan, the flow."""
 
     summary: Summary
     run: Run
     failures: tuple[Failure, ...]
     rows: tuple[PlanRow, ...]
+    flow: Flow
 
 
 def export_plan(plan: Plan, trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Exported:
@@ -75,15 +86,17 @@ class _Export:
         self.engine, self.progress = engine, progress
         self.sessions = Sessions(trial.work, trial.output)
         self.known = self.sessions.known()
-        self.masks = self._read_masks()
+        self.drawn = drawings_of(trial.annotations, plan, trial.work)
+        self.assigned = assign(self.drawn.all, plan)
         known = known_of(plan, trial.work)
+        clinical = self._clinical()
         marks = in_force(read_marks(trial.work / MARKS_FILE), options_of(trial).allowed, identifier_test(known))
         self.options = options_of(trial, marks)
-        self.guard = Guard(known, terms_of(trial, self.options, self._all_visits(), known))
+        self.guard = Guard(known, terms_of(trial, self.options, self._all_visits(), known, clinical, self.drawn.labels))
         self.states = read_states(trial.work)
         self.dirty = {session_of(leak.path) for leak in read_leaks(trial.work)}
-        self.staging = Staging(plan, trial, pseudonyms, self.sessions, self.masks, self.options, self.guard)
-        clinical = join_clinical(trial.clinical, self._all_visits(), self._aliases())
+        self.staging = Staging(plan, trial, pseudonyms, self.sessions, self.assigned.by_visit, self.options, self.guard)
+        clinical = cleared(clinical, self.guard.searches, self._shift_of)
         self.clinical = coarser(clinical, trial.generalise_age, trial.suppress)
         self.failures: list[Failure] = []
         self.held: list[Held] = []
@@ -92,6 +105,7 @@ class _Export:
     def run(self) -> Exported:
         self._refuse_another_source()
         refuse_named_rules(site_rule_ids(self.trial), self.guard.searches)
+        refuse_named_criteria(self.trial.criteria, self.guard.searches)
         write_linkage(self.trial.work, self.plan.visits, self.pseudonyms)
         remember(self.trial.work, self.guard.searches.known, self.guard.terms)
         clear_leftovers(self.trial.output)
@@ -127,9 +141,15 @@ class _Export:
         seen = {(v.subject, v.session): v for v in self.plan.visits.all}
         return list(({key: f.visit for key, f in self.known.items()} | seen).values())
 
-    def _aliases(self) -> Mapping[tuple[str, str], Sequence[str]]:
-        """The ids that images came under, where the trial says that several may be one person."""
-        return self.plan.visits.patient_ids if self.trial.aliases is not None else {}
+    def _clinical(self) -> ClinicalRows:
+        """The clinical tables: as the plan joined them, or joined to the sessions of earlier runs too."""
+        everyone = self._all_visits()
+        if set(everyone) == set(self.plan.visits.all):
+            return self.plan.clinical
+        return clinical_of(self.trial, self.plan.visits, everyone)
+
+    def _shift_of(self, subject: str) -> Shift:
+        return UNMOVED if self.options.keep_dates else shift_of(self.pseudonyms, subject)
 
     def _refuse_another_source(self) -> None:
         """A source that shares no session with the tree is a slip: everything in it would be withdrawn."""
@@ -137,14 +157,6 @@ class _Export:
         if self.known and not current & set(self.known):
             sentence = "holds other sessions, none of which is in this source; give the right source, or a new output"
             raise UsageError(f"{self.trial.output}: {sentence}")
-
-    def _read_masks(self) -> Mapping[str, Sequence[MaskRow]]:
-        """Masks by the series they were drawn on."""
-        by_series: dict[str, list[MaskRow]] = defaultdict(list)
-        if self.trial.annotations is not None:
-            for row in read_masks(self.trial.annotations.table, self.trial.work / "readers.tsv"):
-                by_series[row.series_uid].append(row)
-        return by_series
 
     def _is_good(self, visit: Visit, value: str) -> bool:
         fragment = self.known.get((visit.subject, visit.session))
@@ -224,7 +236,7 @@ class _Export:
     def _write_participants(self, fragments: Sequence[Fragment]) -> None:
         own = set(self.trial.suppress) & {"site", "sex", "age"}
         persons = people(fragments, age_band=self.trial.generalise_age, suppress=own)
-        dataset.write_participants(self.trial.output, persons, self.clinical, self.trial.clinical)
+        dataset.write_participants(self.trial.output, persons, self.clinical)
 
     def _merge(self, changes: Sequence[str], written: int, withdrawn: int) -> Exported:
         """Everything that knows of all sessions: tables, manifest, the final plan, the private lists."""
@@ -236,15 +248,28 @@ class _Export:
         images = [image for f in exported for image in f.images]
         injected = frozenset(f.visit for f in exported if any(i.record["agent"] == "with" for i in f.images))
         self._write_participants(exported)
-        dataset.write_sessions(root, exported, injected, self.clinical, self.trial.clinical)
+        dataset.write_sessions(root, exported, injected, self.clinical)
+        write_phenotype(root, self.clinical, {f.key for f in exported})
         if changes:
             dataset.add_change(root, date.today().isoformat(), changes)
         rows = self._final_rows(fragments)
         write_plan(self.trial.work / "plan.tsv", rows)
-        private = Private(self.plan, rows, fragments, self.clinical, self._unplaced(images), self.failures, self.held)
+        private = Private(
+            self.plan,
+            rows,
+            fragments,
+            self.clinical,
+            self._unplaced(),
+            self.failures,
+            self.held,
+            self.drawn.measurements,
+        )
         write_private(self.trial.work, private)
-        summary = summarise(self.plan, rows, images)
+        needs = account(self.plan, rows, self.options.allowed)
+        write_parsimony(self.trial.work, needs)
+        summary = summarise(self.plan, rows, images, needs)
         dataset.write_curation(root, images, summary.to_json())
+        flow = self._write_flow(rows, fragments)
         release = Release(
             trial=self.trial,
             options=self.options,
@@ -266,15 +291,28 @@ class _Export:
             leaks=leaks_by_kind([*proof.leaks, *(leak for those in self.leaks.values() for leak in those)]),
             access_denied=bool(self.held),
         )
-        return Exported(summary, run, tuple(self.failures), rows)
+        return Exported(summary, run, tuple(self.failures), rows, flow)
 
-    def _unplaced(self, images: Sequence[Image]) -> Sequence[MaskFault]:
-        """Masks whose series became no image; none is named while part of the source cannot be seen."""
-        if self.plan.inventory.access_denied:
-            return ()
-        paths = {image.path for image in images}
-        kept = (p for p in self.plan.planned if p.row.bids_path in paths)
-        return unplaced(self.masks, {uid for p in kept for uid in p.harmonised.stack.series_uids})
+    def _write_flow(self, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> Flow:
+        """Who left at which step: in private with all reasons, in the tree as counts."""
+        results = [r for fragment in fragments for r in fragment.results]
+        ended = Ended(
+            self.plan,
+            rows,
+            is_exported=True,
+            others={r.stack_id: r.others for r in results if r.others},
+            messages={r.stack_id: r.final.message for r in results if r.final.message},
+        )
+        flow = flow_of(ended, self.trial)
+        write_flow(self.trial.work, flow, self.trial.trial)
+        write_exclusions(self.trial.work, ended)
+        public = flow.without_sites() if "site" in self.trial.suppress else flow
+        write_flow(self.trial.output / "curation", public, self.trial.trial)
+        return flow
+
+    def _unplaced(self) -> Sequence[Fault]:
+        """Drawings that have no image; none is named while part of the source cannot be seen."""
+        return () if self.plan.inventory.access_denied else (*self.drawn.faults, *self.assigned.faults)
 
     def _final_rows(self, fragments: Sequence[Fragment]) -> tuple[PlanRow, ...]:
         """The plan with what the checks said of every stack."""
@@ -286,10 +324,8 @@ class _Export:
                 rows.append(p.row.judged("fail", "quarantine", IDENTIFIER_FOUND))
             elif p.row.decision != "keep" or result is None:
                 rows.append(p.row.judged("", p.row.decision if p.row.decision != "keep" else ""))
-            elif result.verdict == "fail":
-                rows.append(p.row.judged("fail", "quarantine", result.reason))
             else:
-                rows.append(p.row.judged(result.verdict, "keep"))
+                rows.append(p.row.judged(result.verdict, result.final.decision, result.final.reason))
         return tuple(rows)
 
 

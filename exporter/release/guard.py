@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from trialbids.mappings.fields import AllowList, Field, allow_list
+from trialbids.mappings.labels import Label, shipped_labels
 
+from ..clinical.rows import NOTHING, ClinicalRows
 from ..deidentify.identifiers import (
     IDENTIFIERS_FILE,
     Identifier,
@@ -30,6 +32,7 @@ from ..pipeline import Plan
 from ..plan.visits import Visit
 from ..tables import json_bytes, write_private
 from ..trial import Trial
+from ..trial.eligibility import Criterion
 from . import dataset
 from .searches import Searches, searches_of
 
@@ -44,7 +47,9 @@ class Terms:
     """What of a trial's configuration decides how its tree is to be judged.
 
     ``given`` are words that the trial itself gave (labels, levels, its name), ``added`` and ``dropped`` the changes of
-    the allow-list, ``accepted`` the pairs of field and value that a person let out. Private.
+    the allow-list, ``accepted`` the pairs of field and value that a person let out, ``told`` what it says of clinical
+    columns, ``text_columns`` those that may hold free text, ``criteria`` the reason and sentence of each criterion.
+    Private.
     """
 
     given: tuple[str, ...] = field(default=(), repr=False)
@@ -54,6 +59,9 @@ class Terms:
     dropped: tuple[str, ...] = ()
     accepted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     sourcedata: bool = False
+    told: tuple[str, ...] = field(default=(), repr=False)
+    text_columns: tuple[str, ...] = ()
+    criteria: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Terms:
@@ -66,6 +74,9 @@ class Terms:
             dropped=tuple(values["dropped"]),
             accepted=tuple((keyword, value) for keyword, value in values["accepted"]),
             sourcedata=values["sourcedata"],
+            told=tuple(values.get("told", ())),
+            text_columns=tuple(values.get("text_columns", ())),
+            criteria=tuple((reason, sentence) for reason, sentence in values.get("criteria", ())),
         )
 
     @property
@@ -75,7 +86,13 @@ class Terms:
         for keyword, value in self.accepted:
             accepted[keyword].add(value)
         return Rules(
-            self._allowed, {k: frozenset(v) for k, v in accepted.items()}, self.keep_dates, sourcedata=self.sourcedata
+            self._allowed,
+            {k: frozenset(v) for k, v in accepted.items()},
+            self.keep_dates,
+            sourcedata=self.sourcedata,
+            told=frozenset(self.told),
+            text_columns=frozenset(self.text_columns),
+            criteria=dict(self.criteria),
         )
 
     @property
@@ -85,15 +102,29 @@ class Terms:
         return rules.changed(add=[*added, *(rules.device if self.device else ())], drop=self.dropped)
 
 
-def terms_of(trial: Trial, options: Options, visits: Iterable[Visit], known: Known) -> Terms:
-    """The terms of a trial with these visits; a label that is a name or a birth date is searched for all the same."""
+def terms_of(
+    trial: Trial,
+    options: Options,
+    visits: Iterable[Visit],
+    known: Known,
+    clinical: ClinicalRows = NOTHING,
+    labels: Iterable[Label] = (),
+) -> Terms:
+    """The terms of a trial with these visits; a label that is a name or a birth date is searched for all the same.
+
+    ``labels`` are those of the dictionary under which something drawn leaves.
+    """
     given = {word for v in visits for word in (v.subject, v.session, v.site)} | {trial.trial}
     people = searcher_for((i for i in known.everybody if i.kind in NAMING), in_bytes=False)
     given = {word for word in given if not people.in_text(word)}
     given |= {code.value for code in (*options.claims(defaced=True), *NOT_CLAIMED)}
     given |= {date.today().isoformat(), *dataset.release_days(trial.output)}
-    for column, kind in (trial.clinical.columns if trial.clinical else {}).items():
-        given |= {column, *(kind if isinstance(kind, list) else ())}
+    columns = clinical.described.values()
+    given |= {word for column in columns for word in (column.name, *column.levels)}
+    given |= {table.name for table in clinical.phenotype}
+    given |= {word for word in _words_of_labels(labels) if word in _shipped_words() or not people.in_text(word)}
+    told = {text for c in columns for text in (c.description, c.unit, *c.missing, *c.levels.values())}
+    told |= {table.description for table in clinical.phenotype}
     return Terms(
         tuple(sorted(given)),
         options.keep_dates,
@@ -102,7 +133,21 @@ def terms_of(trial: Trial, options: Options, visits: Iterable[Visit], known: Kno
         tuple(trial.fields.drop),
         tuple(sorted(options.marks.accepted)),
         options.sourcedata,
+        tuple(sorted(told - {""})),
+        tuple(sorted(column.name for column in columns if column.kind == "text")),
+        tuple((c.reason, c.sentence) for c in trial.criteria),
     )
+
+
+def _words_of_labels(labels: Iterable[Label]) -> set[str]:
+    return {word for label in labels for word in (label.name, label.meaning)} - {""}
+
+
+@cache
+def _shipped_words() -> frozenset[str]:
+    """Words of the shipped dictionary: none of them says whose an image is, even where somebody bears it as a name."""
+    labels = shipped_labels().values()
+    return frozenset((*_words_of_labels(labels), *(label.code for label in labels)))
 
 
 class Guard:
@@ -142,6 +187,19 @@ def refuse_named_rules(rules: Iterable[str], searches: Searches) -> None:
     for number, name in enumerate(rules, start=1):
         if searches.everybody.in_text(name):
             raise UsageError(f"rules: the id of rule {number} of the site's own holds a known identifier; rename it")
+
+
+def refuse_named_criteria(criteria: Iterable[Criterion], searches: Searches) -> None:
+    """Refuse ids and sentences of criteria that hold an identifier of anybody: they leave with the flow.
+
+    Raises ``UsageError``; what was found is not repeated.
+    """
+    for criterion in criteria:
+        texts = {"id": f"{criterion.id} {criterion.id.replace('-', ' ')}", "sentence": criterion.sentence}
+        for name, text in texts.items():
+            if searches.everybody.in_text(text):
+                place = criterion.place if name == "sentence" else criterion.place.rpartition(" ")[0]
+                raise UsageError(f"{place}: its {name} holds a known identifier, and it leaves; reword it")
 
 
 def identifier_test(known: Known) -> Callable[[str], bool]:

@@ -18,15 +18,18 @@ from ..deidentify.times import Clock
 from ..errors import ConversionError
 from ..plan.build import Planned
 from ..qc.check import Finding
+from ..select.decide import Decision
 from .image import Image
+from .question import Question
 
 NOTHING_KNOWN = Searcher({}, {}, ())
+NOT_ASKED = Question()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything that a worker needs to make one image. ``clock`` is the session's; ``searcher`` and ``rules`` say what
-    may not stand in its files.
+    """Everything that a worker needs to make one image. ``clock`` is the session's; ``question`` holds the criteria
+    that are asked of the image, ``searcher`` and ``rules`` say what may not stand in its files.
 
     The searcher is given to a job when its turn comes: those of all subjects at once would fill the memory.
     ``unpacked`` says where members of archives (path, member) lie as files already.
@@ -39,6 +42,7 @@ class Job:
     pseudonyms: Pseudonyms = field(repr=False)
     options: Options
     rules: Rules = field(repr=False)
+    question: Question = NOT_ASKED
     searcher: Searcher = field(default=NOTHING_KNOWN, repr=False)
     unpacked: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
@@ -55,7 +59,8 @@ class Outcome:
     ``left_out`` are objects of a released image that could not be written as DICOM.
     ``text_look`` is "clear" where nothing in the pixels looked drawn, "read" where a text detector had to look.
     ``leaks`` is what may not leave and stands in its files all the same: then its session stops. ``crash`` is the
-    (private) traceback of an error that is a fault of the program; the session then fails.
+    (private) traceback of an error that is a fault of the program; the session then fails. ``against`` are the
+    decisions of criteria that do not let the image pass, in their order: it is then not released.
     """
 
     stack_id: str
@@ -69,6 +74,7 @@ class Outcome:
     text_look: str = ""
     left_out: tuple[LeftOut, ...] = ()
     crash: str = ""
+    against: tuple[Decision, ...] = ()
 
 
 def run_job(job: Job) -> Outcome:

@@ -57,6 +57,9 @@ def make_image(job: Job) -> Outcome:
     look = _look_for_text(job, volume)
     metrics = measure(volume)
     judged = verdict(findings)
+    against = job.question.decide(record, judged, findings, metrics)
+    if against:
+        return Outcome(stack.stack_id, judged, findings, text_look=look, against=against)
     sidecar = make_sidecar(
         stack,
         record,

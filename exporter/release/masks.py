@@ -1,112 +1,124 @@
-"""Masks of a session, staged as a derivative dataset of their own."""
+"""What was drawn on the images of a session, staged as a derivative dataset of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
 
-from trialbids.mappings.names import stem
-
-from ..annotations.masks import Grid, Mask, MaskRefused, fit
-from ..annotations.table import MaskRow
-from ..convert import Volume, encode
+from ..annotations.boxes import put_on
+from ..annotations.checks import Caution, Put, cautions
+from ..annotations.consensus import Rule
+from ..annotations.grid import Grid, MaskRefused
+from ..annotations.region import Drawing, Fault, Marked, Region
+from ..annotations.resolve import NOT_EXPORTED, Placed
+from ..inventory.instance import Instance
 from ..plan.build import Planned
-from ..tables import json_bytes
-from .dataset import ANNOTATIONS
+from .agreed import Agreed
+from .boxtables import BoxTables
+from .drawnfiles import DrawnFiles, content_of
 from .image import Image
-from .session import MaskFault, StagedMasks
+from .labelmaps import LabelMaps
+from .session import StagedMasks
+
+_Put = TypeVar("_Put")
+
+NO_VOXELS = np.zeros((0, 0, 0), np.uint8)
+"""What the checks see of a box or a point."""
 
 
 def stage_masks(
-    folder: Path, planned: Sequence[Planned], images: Sequence[Image], masks: Mapping[str, Sequence[MaskRow]]
+    folder: Path,
+    planned: Sequence[Planned],
+    images: Sequence[Image],
+    placed: Iterable[Placed],
+    rule: Rule | None = None,
 ) -> StagedMasks:
-    """Write every mask drawn on one of these images into ``folder``, on the image's grid.
+    """Write everything that was drawn on one of these images into ``folder``, on the image's grid.
 
-    A series that became several images takes the mask where exactly one of them has its grid.
+    Of several images that may be meant the one is taken whose grid fits. ``rule`` asks for a consensus of the readers.
     """
-    by_path = {image.path: image for image in images}
-    targets: dict[str, list[Image]] = {}
-    for p in planned:
-        image = by_path.get(p.row.bids_path)
-        if image is not None:
-            for uid in p.harmonised.stack.series_uids:
-                targets.setdefault(uid, []).append(image)
-    paths: list[str] = []
-    faults: list[MaskFault] = []
-    for uid, candidates in sorted(targets.items()):
-        for row in masks.get(uid, ()):
-            try:
-                paths.append(_stage(folder, row, candidates))
-            except MaskRefused as refusal:
-                faults.append(MaskFault(refusal.check, uid, str(refusal)))
-    return StagedMasks(tuple(paths), tuple(faults))
+    staging = _Staging(folder, planned, images, rule)
+    for one in placed:
+        staging.add(one)
+    return staging.finish()
 
 
-def _stage(folder: Path, row: MaskRow, candidates: Sequence[Image]) -> str:
-    refusals: list[MaskRefused] = []
-    fitting = []
-    for image in candidates:
+class _Staging:
+    """The annotations of one session, one drawing after the other: no more than one is held with all its voxels."""
+
+    def __init__(self, folder: Path, planned: Sequence[Planned], images: Sequence[Image], rule: Rule | None) -> None:
+        self._files = DrawnFiles(folder)
+        self._maps, self._tables, self._agreed = LabelMaps(), BoxTables(), Agreed(rule)
+        self._faults: list[Fault] = []
+        by_path = {image.path: image for image in images}
+        self._images = {p.row.stack_id: by_path[p.row.bids_path] for p in planned if p.row.bids_path in by_path}
+        self._planned = planned
+
+    def add(self, placed: Placed) -> None:
+        """Write one drawing, or say why not."""
+        drawing = placed.drawing
+        candidates = {stack: self._images[stack] for stack in placed.stacks if stack in self._images}
         try:
-            fitting.append((image, fit(row, Grid(image.shape, image.affine))))
+            if not candidates:
+                raise MaskRefused("A01", NOT_EXPORTED)
+            checks = self._put(drawing, candidates)
+        except MaskRefused as refusal:
+            self._faults.append(Fault(refusal.check, drawing.series_uid, f"{drawing.origin}: {refusal}"))
+            return
+        self._faults += [*placed.notes, *checks]
+
+    def finish(self) -> StagedMasks:
+        """The files that take several drawings, then the list of all."""
+        self._maps.write(self._files)
+        self._tables.write(self._files)
+        self._agreed.write(self._files, self._faults)
+        return StagedMasks(tuple(self._files.paths), tuple(self._faults))
+
+    def _put(self, drawing: Drawing, candidates: Mapping[str, Image]) -> list[Fault]:
+        """Write a drawing and give what the checks say. Raises ``MaskRefused``."""
+        said = self._put_region(drawing, candidates) if isinstance(drawing, Region) else ()
+        if isinstance(drawing, Marked):
+            said = self._put_mark(drawing, candidates)
+        return [Fault(c.check, drawing.series_uid, f"{drawing.origin}: {c.message}", "warning") for c in said]
+
+    def _put_region(self, region: Region, candidates: Mapping[str, Image]) -> Sequence[Caution]:
+        stack, voxels = _only(candidates, lambda _, grid: region.shape.on(grid))
+        image = candidates[stack]
+        suffix = "probseg" if region.kind == "fraction" else "mask"
+        name = self._files.stem(image, suffix, {"label": region.name, "desc": region.reader})
+        self._files.claim(image, name)
+        said = cautions(Put(region, voxels))
+        checks = [caution.check for caution in said]
+        self._files.write_volume(image, name, voxels, content_of(region, image, checks))
+        self._maps.add(region, image, voxels, checks)
+        self._agreed.add(region, image, voxels)
+        return said
+
+    def _put_mark(self, mark: Marked, candidates: Mapping[str, Image]) -> Sequence[Caution]:
+        stack, found = _only(candidates, lambda stack, grid: put_on(mark, grid, self._instance(stack, mark.sop_uid)))
+        said = cautions(Put(mark, NO_VOXELS))
+        self._tables.add(found, candidates[stack], [caution.check for caution in said])
+        return said
+
+    def _instance(self, stack: str, sop_uid: str) -> Instance | None:
+        members = (p.harmonised.stack.instances for p in self._planned if p.row.stack_id == stack)
+        return next((i for those in members for i in those if sop_uid and i.SOPInstanceUID == sop_uid), None)
+
+
+def _only(candidates: Mapping[str, Image], put: Callable[[str, Grid], _Put]) -> tuple[str, _Put]:
+    """The one stack on whose grid something can be put. Raises ``MaskRefused`` where that is none, or several."""
+    refusals: list[MaskRefused] = []
+    fitting: list[tuple[str, _Put]] = []
+    for stack, image in candidates.items():
+        try:
+            fitting.append((stack, put(stack, Grid(image.shape, image.affine))))
         except MaskRefused as refusal:
             refusals.append(refusal)
     if not fitting:
         raise refusals[0]
     if len(fitting) > 1:
-        raise MaskRefused(
-            "A01", f"line {row.line}: the series became {len(fitting)} images with this grid; name the image"
-        )
-    image, mask = fitting[0]
-    name = _name(image, row)
-    target = folder / image.datatype / f"{name}.nii.gz"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.name.casefold() in {path.name.casefold() for path in target.parent.iterdir()}:
-        raise MaskRefused("A01", f"line {row.line}: {_second(target)}")
-    target.write_bytes(encode(_as_volume(mask)))
-    content = {
-        "Type": "ROI",
-        "Label": row.label,
-        "Reader": row.reader,
-        "Method": row.method,
-        "Sources": [f"bids:raw:{image.path}"],
-    }
-    target.with_name(f"{name}.json").write_bytes(json_bytes(content))
-    return f"{ANNOTATIONS}/{image.participant_id}/{image.session_id}/{image.datatype}/{name}.nii.gz"
-
-
-def _second(target: Path) -> str:
-    if target.exists():
-        return "a second mask of the same label by the same reader"
-    return "its label or reader differs from an earlier one's only in upper and lower case; rename it"
-
-
-def _as_volume(mask: Mask) -> Volume:
-    header = Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape(mask.voxels.shape)
-    header.set_zooms(tuple(np.linalg.norm(mask.affine[:3, :3], axis=0)))
-    header.set_qform(mask.affine, code=1)
-    header.set_sform(mask.affine, code=1)
-    header.set_xyzt_units("mm", "sec")
-    return Volume(
-        header=header,
-        voxels=mask.voxels,
-        affine=mask.affine,
-        slope=1.0,
-        inter=0.0,
-        sidecar={},
-        bval=None,
-        bvec=None,
-        converter="trialbids",
-    )
-
-
-def _name(image: Image, row: MaskRow) -> str:
-    """The image's entities, then label and reader."""
-    file = image.path.rpartition("/")[2].removesuffix(".nii.gz")
-    parts = [part.partition("-") for part in file.split("_")[:-1]]
-    entities = {name: label for name, _, label in parts}
-    return stem({**entities, "label": row.label, "desc": row.reader}, "mask")
+        raise MaskRefused("A01", f"the series became {len(fitting)} images that it fits; name the image")
+    return fitting[0]

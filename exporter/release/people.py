@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from trialbids.mappings.participant import OLDEST, capped
 
-from ..annotations.clinical import ClinicalRows, oldest
+from ..clinical.column import oldest
+from ..clinical.rows import ClinicalRows
 from .dataset import Person
 from .said import NOT_SAID
 from .session import Fragment
@@ -41,21 +42,22 @@ def coarser(clinical: ClinicalRows, age_band: int | None, suppress: Collection[s
     if age_band is None and not suppress:
         return clinical
 
-    def row(values: Mapping[str, str]) -> dict[str, str]:
-        return {c: NOT_SAID if c in suppress else _banded_cell(c, v, age_band) for c, v in values.items()}
+    def highest(column: str) -> float:
+        known = clinical.described.get(column)
+        return oldest(column) if known is None else known.oldest
 
-    return replace(
-        clinical,
-        participants={subject: row(values) for subject, values in clinical.participants.items()},
-        sessions={visit: row(values) for visit, values in clinical.sessions.items()},
-    )
+    def cell(_: str, column: str, text: str) -> str:
+        return NOT_SAID if column in suppress else _banded_cell(text, highest(column), age_band)
+
+    names = {name for _, row in clinical.rows() for name in row}
+    return clinical.changed([n for n in sorted(names) if n in suppress or math.isfinite(highest(n))], cell)
 
 
-def _banded_cell(column: str, cell: str, width: int | None) -> str:
+def _banded_cell(cell: str, highest: float, width: int | None) -> str:
     """A cell; the age of a clinical column as the lowest of its band, in the unit that it has."""
-    if width is None or cell == NOT_SAID or not math.isfinite(oldest(column)):
+    if width is None or cell == NOT_SAID or not math.isfinite(highest):
         return cell
-    whole = width * oldest(column) / OLDEST
+    whole = width * highest / OLDEST
     return f"{float(cell) // whole * whole:.10g}"
 
 

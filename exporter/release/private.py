@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ..annotations.clinical import ClinicalRows
+from ..annotations.drawings import MEASUREMENT_COLUMNS
+from ..annotations.region import Fault
+from ..clinical.rows import ClinicalRows
 from ..inventory.lists import UNREADABLE_FILE, write_unreadable
 from ..pipeline import Plan
 from ..plan.build import kept_with_text
 from ..plan.row import PlanRow
+from ..select.parsimony import COMPUTABLE
 from ..stacks.reasons import NO_VOLUME_INDEX, SENTENCES, SERIES_INCOMPLETE
 from ..tables import tsv_bytes, write_atomic
+from ..tables import write_private as write_owners
 from .held import Held
 from .ledgers import Aside, Issue, write_aside, write_issues
-from .session import Fragment, MaskFault
+from .session import Fragment
 
 SET_ASIDE_CHECKS = {
     "duplicate": ("D01", "info"),
@@ -46,9 +50,10 @@ class Private:
     rows: Sequence[PlanRow]
     fragments: Sequence[Fragment]
     clinical: ClinicalRows
-    unplaced: Sequence[MaskFault]
+    unplaced: Sequence[Fault]
     failures: Sequence[Failure]
     held: Sequence[Held] = ()
+    measurements: Sequence[Mapping[str, str]] = ()
 
 
 def write_private(work: Path, run: Private) -> None:
@@ -61,6 +66,7 @@ def write_private(work: Path, run: Private) -> None:
     write_aside(work / "quarantine.tsv", _aside(run.plan, run.rows, run.fragments))
     write_unreadable(work / UNREADABLE_FILE, run.plan.inventory.unreadable)
     _write_dropped(work / "dropped-values.tsv", run.fragments)
+    _write_measurements(work / "measurements.tsv", run.measurements)
     write_atomic(work / "errors.log", "\n".join(f.trace for f in run.failures).encode())
 
 
@@ -76,6 +82,9 @@ def _source_issues(plan: Plan) -> Iterable[Issue]:
         if stack.doubt:
             check = DOUBT_CHECKS.get(stack.doubt, "C01")
             yield Issue(check, "series", "error", SENTENCES[stack.doubt], stack.first.SeriesInstanceUID, stack.stack_id)
+    for p in plan.planned:
+        if p.row.reason == COMPUTABLE:
+            yield Issue("D04", "stack", "info", p.message, p.row.series_uid, p.row.stack_id)
     for p in kept_with_text(plan.planned):
         message = "kept by a person's edit although the header says that text is burned into the pixels"
         yield Issue("P08", "stack", "warning", message, p.row.series_uid, p.row.stack_id)
@@ -104,14 +113,14 @@ def _image_issues(run: Private) -> Iterable[Issue]:
             yield Issue("F03", "stack", "error", result.message, uid, result.stack_id)
     faults = [fault for fragment in run.fragments for fault in fragment.masks.faults]
     for fault in (*faults, *run.unplaced):
-        yield Issue(fault.check, "stack", "error", fault.message, fault.series_uid)
+        yield Issue(fault.check, "stack", fault.severity, fault.message, fault.series_uid)
     for sentence in (*run.clinical.unmatched, *run.clinical.refused):
         yield Issue("C09", "subject", "warning", sentence)
 
 
 def _aside(plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> list[Aside]:
     messages = {p.row.stack_id: p.message for p in plan.planned if p.message}
-    messages |= {r.stack_id: r.message for f in fragments for r in f.results if r.verdict == "fail"}
+    messages |= {r.stack_id: r.final.message for f in fragments for r in f.results if r.final.message}
     places = {
         p.row.stack_id: _folder(p.harmonised.stack.first.path, p.harmonised.stack.first.member) for p in plan.planned
     }
@@ -141,6 +150,14 @@ def _aside(plan: Plan, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -
 
 def _folder(path: str, member: str) -> str:
     return path if member else path.rpartition("/")[0]
+
+
+def _write_measurements(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """The measurements of structured reports: their texts and ids are original, so they never leave."""
+    if rows:
+        write_owners(path, tsv_bytes(MEASUREMENT_COLUMNS, rows))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_dropped(path: Path, fragments: Sequence[Fragment]) -> None:

@@ -16,9 +16,18 @@ RECENT = 64
 """So many subjects' searchers are kept: a session's files are looked at soon after each other."""
 
 WRITERS = (
-    *("release/dataset.py", "release/page.py", "release/caveats.py", "release/certificate.py", "release/certify.py"),
+    *(
+        "release/dataset.py",
+        "release/phenotype.py",
+        "release/page.py",
+        "release/caveats.py",
+        "release/certificate.py",
+        "release/certify.py",
+    ),
     *("release/summary.py", "qc/check.py", "qc/geometry.py", "qc/layout.py", "qc/metrics.py", "qc/verdict.py"),
+    *("release/labelmaps.py", "release/boxtables.py", "release/drawnfiles.py"),
     *("stacks/reasons.py", "select/decide.py", "deidentify/options.py"),
+    *("select/flow.py", "select/flowchart.py", "release/flows.py"),
 )
 """The modules whose texts stand in a tree: a name that is made of their words alone cannot be told from them."""
 

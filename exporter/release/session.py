@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..annotations.region import Fault
 from ..deidentify.dicom.stack import LeftOut
 from ..plan.build import Planned
 from ..plan.visits import Visit
 from ..qc.check import Evidence, Finding
+from ..select.decide import Decision
 from ..tables import json_bytes, tsv_bytes, write_atomic
 from .image import SCANS_COLUMNS, Image
 from .job import Outcome
@@ -22,7 +24,7 @@ from .said import Said
 
 @dataclass(frozen=True, slots=True)
 class StackResult:
-    """What became of one stack, without the image; ``text_look`` and ``left_out`` as in :class:`Outcome`."""
+    """What became of one stack, without the image; the last three as in :class:`Outcome`."""
 
     stack_id: str
     verdict: str
@@ -32,6 +34,19 @@ class StackResult:
     dropped: tuple[tuple[str, str], ...]
     text_look: str
     left_out: tuple[LeftOut, ...] = ()
+    against: tuple[Decision, ...] = ()
+
+    @property
+    def final(self) -> Decision:
+        """What becomes of the stack: a failed check goes before criteria, of which the first decides."""
+        if self.verdict == "fail":
+            return Decision("quarantine", self.reason, self.message)
+        return self.against[0] if self.against else Decision("keep")
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The reasons of criteria beside that which decides."""
+        return tuple(d.reason for d in (self.against if self.verdict == "fail" else self.against[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +63,11 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskFault:
-    """A mask that was not taken, with the check's code, the series it names and a sentence."""
-
-    check: str
-    series_uid: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class StagedMasks:
-    """Paths of the masks (below the root) and those that were refused."""
+    """Paths of all files of the annotations (below the root), what was refused and what the checks say."""
 
     paths: tuple[str, ...]
-    faults: tuple[MaskFault, ...]
+    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class Fragment:
             acq_time=values["acq_time"],
             images=tuple(Image.from_json(image) for image in values["images"]),
             results=tuple(_result(r) for r in values["results"]),
-            masks=StagedMasks(tuple(masks["paths"]), tuple(MaskFault(**fault) for fault in masks["faults"])),
+            masks=StagedMasks(tuple(masks["paths"]), tuple(Fault(**fault) for fault in masks["faults"])),
             folders=tuple(values.get("folders", ())),
             files=tuple(Written(**file) for file in values.get("files", ())),
         )
@@ -113,7 +119,8 @@ def _result(values: Mapping[str, Any]) -> StackResult:
     findings = tuple(_finding(f) for f in values["findings"])
     dropped = tuple((keyword, value) for keyword, value in values["dropped"])
     left_out = tuple(LeftOut(tuple(o["place"]), o["reason"], o["message"]) for o in values["left_out"])
-    return StackResult(**{**values, "findings": findings, "dropped": dropped, "left_out": left_out})
+    against = tuple(Decision(**decision) for decision in values["against"])
+    return StackResult(**{**values, "findings": findings, "dropped": dropped, "left_out": left_out, "against": against})
 
 
 UNFINISHED = ""
@@ -241,4 +248,5 @@ def result_of(outcome: Outcome) -> StackResult:
         dropped,
         outcome.text_look,
         outcome.left_out,
+        outcome.against,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
-from ..annotations.table import MaskRow
+from ..annotations.consensus import Rule
+from ..annotations.resolve import Placed
 from ..deidentify.dates import UNMOVED, parsed, shift_of
 from ..deidentify.inspect import Leak, inspect_file
 from ..deidentify.options import Options
@@ -23,6 +25,7 @@ from .guard import Guard
 from .image import Image
 from .job import Job, Outcome
 from .said import said
+from .second import SecondStep
 from .session import Fragment, Sessions, StagedMasks, Written, fingerprint, result_of, write_scans, written
 
 
@@ -38,12 +41,15 @@ class Staging:
         trial: Trial,
         pseudonyms: Pseudonyms,
         sessions: Sessions,
-        masks: Mapping[str, Sequence[MaskRow]],
+        drawn: Mapping[Visit, Sequence[Placed]],
         options: Options,
         guard: Guard,
     ) -> None:
-        self._work, self._pseudonyms, self._sessions, self._masks = trial.work, pseudonyms, sessions, masks
+        self._work, self._pseudonyms, self._sessions, self._drawn = trial.work, pseudonyms, sessions, drawn
+        consensus = trial.annotations.consensus
+        self._rule: Rule | None = None if consensus == "none" else consensus
         self.options, self._guard = options, guard
+        self._second = SecondStep(plan, trial.criteria)
         members: dict[Visit, list[Planned]] = defaultdict(list)
         for p in plan.planned:
             members[p.visit].append(p)
@@ -58,11 +64,12 @@ class Staging:
             version("dcm2niix"),
             self._pseudonyms.fingerprint,
             self.options.fingerprint,
+            self._second.state(self.kept[visit]),
         ]
         for p in self.kept[visit]:
             parts.extend(self.options.marks.on(p.harmonised.stack))
-            for uid in p.harmonised.stack.series_uids:
-                parts.extend(mask.state for mask in self._masks.get(uid, ()))
+        if drawn := self._drawn.get(visit):
+            parts.extend([str(self._rule), *(placed.fingerprint for placed in drawn)])
         return fingerprint(self.kept[visit], parts)
 
     def clock(self, visit: Visit) -> Clock:
@@ -81,8 +88,8 @@ class Staging:
         clock = self.clock(visit)
         staging = self._sessions.staging(visit.subject, visit.session)
         largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
-        rules = self._guard.searches.rules
-        return [Job(p, staging, self._work, clock, self._pseudonyms, self.options, rules) for p in largest_first]
+        shared = staging, self._work, clock, self._pseudonyms, self.options, self._guard.searches.rules
+        return [Job(p, *shared, self._second.question(p)) for p in largest_first]
 
     def armed(self, job: Job) -> Job:
         """The job with what it is to search for."""
@@ -90,8 +97,11 @@ class Staging:
 
     def stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment:
         """The session-level files of a session whose stacks are all done, and what is to be remembered of it."""
+        outcomes = self._second.judged(outcomes)
         images = tuple(sorted((o.image for o in outcomes if o.image is not None), key=lambda image: image.path))
-        if images:
+        if not images:
+            self._clear(visit)
+        else:
             write_scans(self._sessions.staging(visit.subject, visit.session), visit, images)
         clock = self.clock(visit)
         return Fragment(
@@ -105,6 +115,11 @@ class Staging:
             folders=self.folders(visit),
             files=self._files(visit),
         )
+
+    def _clear(self, visit: Visit) -> None:
+        """Leave nothing of a session of which no image is released."""
+        for part in dataset.PARTS:
+            shutil.rmtree(self._sessions.staging(visit.subject, visit.session, part), ignore_errors=True)
 
     def leaks(self, fragment: Fragment) -> tuple[Leak, ...]:
         """What stands in the files of a staged session that no worker has written, and may not leave."""
@@ -131,9 +146,10 @@ class Staging:
         return tuple(file for folder in folders for file in written(folder, self._sessions.staged))
 
     def _stage_masks(self, visit: Visit, images: Sequence[Image]) -> StagedMasks:
-        if not self._masks:
+        drawn = self._drawn.get(visit)
+        if not drawn:
             return StagedMasks((), ())
         from .masks import stage_masks  # nibabel, which nothing else in this process needs
 
         folder = self._sessions.staging(visit.subject, visit.session, dataset.ANNOTATIONS)
-        return stage_masks(folder, self.kept[visit], images, self._masks)
+        return stage_masks(folder, self.kept[visit], images, drawn, self._rule)

@@ -11,15 +11,21 @@ from typing import Any
 
 from ..pipeline import Plan
 from ..plan.row import PlanRow
+from ..select.parsimony import KEPT
 from .image import Image
+from .parsimony import Account, Weight
+
+NO_WEIGHT = Weight(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts of a run. Objects are DICOM files, those inside archives counted one by one: "re-packed" ones became part
-    of an image, "dropped" ones are in no image of the tree.
+    """Counts of a run. Objects are DICOM files, those inside archives counted one by one and unpacked: "re-packed" ones
+    became part of an image, "dropped" ones are in no image of the tree.
 
-    ``reasons`` counts stacks and set-aside instances by decision and reason.
+    ``reasons`` counts stacks and set-aside instances by decision and reason. ``categories`` weighs what became of the
+    objects: those of all categories add up to the sources. ``fields_before`` counts the distinct attributes of all
+    headers, ``fields_after`` the fields of the allow-list that the re-packed objects have, of ``fields_listed``.
     """
 
     patients: int
@@ -36,10 +42,16 @@ class Summary:
     objects: int
     objects_repacked: int
     objects_dropped: int
+    bytes_repacked: int
+    bytes_dropped: int
+    fields_before: int
+    fields_after: int
+    fields_listed: int
     unreadable: int
     images: int
     images_by_sequence: Mapping[str, int]
     reasons: Mapping[str, int]
+    categories: Mapping[str, Weight]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; nothing in it is private."""
@@ -72,15 +84,15 @@ class Run:
     access_denied: bool
 
 
-def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image]) -> Summary:
-    """The counts of a plan and of the images that it became."""
+def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image], account: Account) -> Summary:
+    """The counts of a plan and of the images that it became; ``account`` is that of the same plan and rows."""
     inventory, stacking = plan.inventory, plan.stacking
     decisions = Counter(row.final_decision or row.decision for row in rows)
     reasons = Counter(f"{row.final_decision or row.decision}: {row.reason}" for row in rows if row.reason)
     reasons.update(f"set aside: {aside.reason}" for aside in stacking.set_aside)
-    kept = {row.stack_id for row in rows if (row.final_decision or row.decision) == "keep"}
-    repacked = {(i.path, i.member) for s in stacking.stacks if s.stack_id in kept for i in s.instances}
-    objects = _distinct((i.path, i.member) for i in inventory.instances)
+    repacked = account.weights.get(KEPT.id, NO_WEIGHT)
+    objects = sum(weight.files for weight in account.weights.values())
+    n_bytes = sum(weight.bytes for weight in account.weights.values())
     return Summary(
         patients=_distinct(v.subject for v in plan.visits.all),
         studies=_distinct(i.StudyInstanceUID for i in inventory.instances),
@@ -94,12 +106,18 @@ def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image]) -> S
         folders_before=inventory.n_folders,
         bytes_before=inventory.n_bytes,
         objects=objects,
-        objects_repacked=len(repacked),
-        objects_dropped=objects - len(repacked),
+        objects_repacked=repacked.files,
+        objects_dropped=objects - repacked.files,
+        bytes_repacked=repacked.bytes,
+        bytes_dropped=n_bytes - repacked.bytes,
+        fields_before=account.fields.before,
+        fields_after=account.fields.after,
+        fields_listed=account.fields.listed,
         unreadable=len(inventory.unreadable),
         images=len(images),
         images_by_sequence=dict(sorted(Counter(image.record["sequence"] for image in images).items())),
         reasons=dict(reasons.most_common()),
+        categories=account.weights,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..harmonise import Harmonised
-from ..plan.build import own_decision
+from ..plan.build import decision_among
 from ..plan.row import PlanRow, plan_columns
 from ..plan.visits import Visits
 from .apply import review, with_words
@@ -308,7 +308,8 @@ def _own_answer(h: Harmonised, attribute: str, after: Mapping[str, str], current
     others = {name: cell for name, cell in after.items() if name not in (attribute, DECISION)}
     without = with_words(h, others)
     if attribute == DECISION:
-        return own_decision(without, current.visits, current.keep).decision
+        decided = {s: e[DECISION].new for s, e in in_force(current.edits).items() if DECISION in e}
+        return decision_among(without, current.harmonised, current.visits, current.keep, decided).decision
     return without.record.to_row()[attribute]
 
 

@@ -9,6 +9,8 @@ from trialbids.mappings.names import name_rules
 
 from ..harmonise import Harmonised
 from ..stacks.reasons import SENTENCES, SERIES_IN_TWO_PATIENTS
+from .parsimony import COMPUTABLE
+from .projection import UNNAMED, is_inverted, is_wanted
 
 EDIT = "edit"
 """What stands among the rules that decided where a person did. It names nobody: evidence leaves with the image."""
@@ -17,6 +19,12 @@ NUMBERS = "physics"
 """The theme of rules that read numbers: what they alone would exclude, a person should look at first."""
 
 EXCLUDED = ("localizer", "calibration", "secondary")
+AMONG_OTHERS = {
+    COMPUTABLE: "a derived copy that can be computed again from images kept in this session; `keep: [derived]` brings "
+    "it back",
+}
+"""Reasons that no stack has by itself, but beside the others of its session (:mod:`.copies`)."""
+
 FOUR_DIMENSIONAL = frozenset({"DWI", "trace", "bold", "DSC", "cine", "perfmap", "PET", "CT", "ASL"})
 
 
@@ -53,6 +61,11 @@ def has_burned_in_text(harmonised: Harmonised) -> bool:
     return any(i.BurnedInAnnotation.upper() == "YES" for i in harmonised.stack.instances)
 
 
+def _is_asked_for(h: Harmonised, keep: Collection[str]) -> bool:
+    """Whether a stack is of no kind that is left out by default, or of one that the trial wants back."""
+    return h.record.sequence not in EXCLUDED or h.record.sequence in keep or is_wanted(h, keep)
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "not-an-image",
@@ -64,14 +77,14 @@ RULES: tuple[Rule, ...] = (
         "looks-not-needed",
         "quarantine",
         "timing and geometry are those of a localizer or calibration, but no word or flag says that it is one",
-        lambda h, keep: h.record.sequence in EXCLUDED and h.record.sequence not in keep and not is_told(h),
+        lambda h, keep: not _is_asked_for(h, keep) and not is_told(h),
         final=False,
     ),
     Rule(
         "not-needed",
         "exclude",
         "localizers, calibrations and secondary captures are not needed; `keep:` brings the first two back",
-        lambda h, keep: h.record.sequence in EXCLUDED and h.record.sequence not in keep,
+        lambda h, keep: not _is_asked_for(h, keep),
         final=False,
     ),
     Rule(
@@ -97,7 +110,15 @@ RULES: tuple[Rule, ...] = (
         "no-class",
         "quarantine",
         "understood, but outside the vocabulary's list of sequences",
-        lambda h, keep: h.record.sequence not in name_rules().sequences,
+        lambda h, keep: (
+            h.record.sequence not in name_rules().sequences or (h.record.sequence in UNNAMED and not is_wanted(h, keep))
+        ),
+    ),
+    Rule(
+        "inverted",
+        "quarantine",
+        "the pixels of this radiograph are stored inverted (MONOCHROME1), which the released files could not say",
+        lambda h, keep: is_wanted(h, keep) and is_inverted(h),
     ),
     Rule(
         "no-volume-index",
@@ -136,4 +157,4 @@ def hindrance(harmonised: Harmonised) -> str:
 
 def sentence_of(reason: str) -> str:
     """What a reason code of the plan means, "" for codes that are explained elsewhere."""
-    return {rule.reason: rule.message for rule in RULES}.get(reason) or SENTENCES.get(reason, "")
+    return ({rule.reason: rule.message for rule in RULES} | AMONG_OTHERS | SENTENCES).get(reason, "")

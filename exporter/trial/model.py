@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from ..errors import UsageError
+from .annotations import Annotations
+from .clinical import Clinical, VisitWindow, check_tables
+from .eligibility import Criterion, check_criteria
+from .keep import Kept
 from .parts import LegalPath, Model, Tag, legal_pattern
 from .privacy import Privacy
 
@@ -63,45 +66,6 @@ class SiteRule(Lookup):
         return value and legal_pattern("site", value)
 
 
-class Clinical(Model):
-    """A clinical table, joined by the trial's own subject ids before they are replaced.
-
-    ``columns`` says which columns leave and how: ``number``, or the list of the levels. All others stay private.
-    ``visit`` is the column that holds the session: its label, or its number in order of date; without it the columns
-    describe the participant.
-    """
-
-    table: LegalPath
-    subject: str
-    visit: str | None = None
-    columns: dict[str, Literal["number"] | list[str]]
-
-    @field_validator("columns", mode="before")
-    @classmethod
-    def _levels_are_text(cls, value: Any) -> Any:
-        """YAML reads an unquoted ``N`` or ``1`` as a boolean or a number; a level is text."""
-        if not isinstance(value, dict):
-            return value
-        return {k: [_as_text(level) for level in v] if isinstance(v, list) else v for k, v in value.items()}
-
-    @field_validator("columns")
-    @classmethod
-    def _column_names(cls, value: dict[str, Any]) -> dict[str, Any]:
-        reserved = {"participant_id", "session_id", "site", "acq_time", "days", "injection"}
-        for name in value:
-            if not re.fullmatch(r"[A-Za-z][0-9A-Za-z_]*", name):
-                raise ValueError(f"'{name}' is no column name for a released table: letters, digits and _")
-            if name in reserved:
-                raise ValueError(f"'{name}' is a column that trialbids writes itself")
-        return value
-
-
-class Annotations(Model):
-    """A table of masks: ``file``, ``series_uid`` (of the image it was drawn on), ``label``, ``reader``, ``method``."""
-
-    table: LegalPath
-
-
 class Trial(Privacy):
     """``trial.yaml``, checked. Relative paths are relative to the file."""
 
@@ -114,13 +78,31 @@ class Trial(Privacy):
     site: SiteRule = SiteRule()
     protocol: Literal["none"] = "none"
     rules: tuple[LegalPath, ...] = ()
-    keep: tuple[Literal["localizer", "calibration"], ...] = ()
-    clinical: Clinical | None = None
-    annotations: Annotations | None = None
+    keep: tuple[Kept, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    clinical: tuple[Clinical, ...] = ()
+    visits: dict[str, VisitWindow] = Field(default_factory=dict)
+    baseline: str | None = None
+    annotations: Annotations = Annotations()
+
+    @field_validator("criteria")
+    @classmethod
+    def _one_id_each(cls, value: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        return check_criteria(value)
+
+    @field_validator("clinical", mode="before")
+    @classmethod
+    def _one_table_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else () if value is None else value
+
+    @model_validator(mode="after")
+    def _tables_go_together(self) -> Self:
+        check_tables(self.clinical, self.visits, self.baseline)
+        return self
 
     @model_validator(mode="after")
     def _suppressed_columns_are_released(self) -> Self:
-        known = ["site", "sex", "age", *(self.clinical.columns if self.clinical else ())]
+        known = ["site", "sex", "age", *(n for t in self.clinical for n, c in t.names() if c.release)]
         for name in self.suppress:
             if name not in known:
                 raise ValueError(f"suppress: '{name}' is no column that is released; it is one of {', '.join(known)}")
@@ -138,13 +120,6 @@ class Trial(Privacy):
 def _beside(output: Path) -> Path | None:
     """The work folder of an output; None where the output has no name that it could take."""
     return None if output.name in ("", "..") else output.with_name(output.name + ".work")
-
-
-def _as_text(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        what = "nothing" if value is None else "true or false"
-        raise ValueError(f"a level reads as {what} in YAML: put it in quotes")
-    return str(value)
 
 
 def trial_for(source: Path, output: Path, work: Path | None = None) -> Trial:

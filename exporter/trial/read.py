@@ -12,7 +12,10 @@ from pydantic import BaseModel, ValidationError
 from trialbids.mappings.plain import NotPlain, PlainLoader, read_plain
 
 from ..errors import UsageError
-from .model import Annotations, Clinical, SessionRule, SiteRule, SubjectRule, Trial
+from .annotations import Annotations, Collection, LabelEntry
+from .clinical import Clinical, Column, VisitWindow
+from .eligibility import Criterion
+from .model import SessionRule, SiteRule, SubjectRule, Trial
 from .privacy import ExtraField, Fields
 
 MOST_SENTENCES = 20
@@ -29,10 +32,13 @@ def load_trial(path: Path) -> Trial:
     except ValidationError as error:
         raise UsageError("\n".join(_sentences(path, node, data, error))) from error
     trial = _absolute(trial, path.resolve().parent)
+    placed = (c.placed(f"{path}: line {_line(node, ('criteria', n))}") for n, c in enumerate(trial.criteria))
+    trial = trial.model_copy(update={"criteria": tuple(placed)})
     for key, file in _files(trial):
         if not file.is_file():
-            line = _line(node, tuple(key.split(".")))
-            raise UsageError(f"{path}: line {line}: {key}: there is no file {file}")
+            loc = _as_written(node, [int(part) if part.isdecimal() else part for part in key.split(".")])
+            named = ".".join(map(str, loc))
+            raise UsageError(f"{path}: line {_line(node, loc)}: {named}: there is no file {file}")
     return trial
 
 
@@ -86,6 +92,7 @@ def _sentences(path: Path, node: yaml.Node, data: Mapping[Any, Any], error: Vali
 
 
 def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind: str) -> str:
+    loc = _as_written(node, loc)
     key = ".".join(str(part) for part in loc) or "the file"
     if kind == "extra_forbidden":
         known = ", ".join(sorted(_known_keys(loc[:-1])))
@@ -96,15 +103,30 @@ def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind
     return f"{path}: line {_line(node, loc)}: {key}: {message[:1].lower() + message[1:]}"
 
 
+def _as_written(node: yaml.Node | None, loc: Sequence[Any]) -> tuple[Any, ...]:
+    """The way to an error as the file goes it: one table that stands alone is no list of one."""
+    way: list[Any] = []
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            if isinstance(part, int):
+                continue
+            node = next((value for key, value in node.value if key.value == str(part)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        way.append(part)
+    return tuple(way)
+
+
 def _known_keys(loc: Sequence[Any]) -> list[str]:
     model: type[BaseModel] = Trial
     models = {
-        "subject": SubjectRule, "session": SessionRule, "site": SiteRule, "clinical": Clinical, "fields": Fields,
-        "add": ExtraField, "annotations": Annotations,
+        "subject": SubjectRule, "session": SessionRule, "site": SiteRule, "clinical": Clinical, "columns": Column,
+        "visits": VisitWindow, "fields": Fields, "add": ExtraField, "criteria": Criterion, "annotations": Annotations,
+        "labels": LabelEntry, "collections": Collection,
     }  # fmt: skip
     for part in loc:
         model = models.get(str(part), model)
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _line(node: yaml.Node, loc: Sequence[Any]) -> int:
@@ -140,7 +162,12 @@ def _absolute(trial: Trial, base: Path) -> Trial:
             "work": at(trial.work),
             "rules": tuple(at(p) for p in trial.rules),
             **{name: at(path) for name in ("key", "aliases") if (path := getattr(trial, name)) is not None},
-            **{name: look(getattr(trial, name)) for name in ("subject", "session", "site", "clinical", "annotations")},
+            **{name: look(getattr(trial, name)) for name in ("subject", "session", "site")},
+            "annotations": trial.annotations.placed(base),
+            "clinical": tuple(
+                table.model_copy(update={"table": at(table.table), "codebook": table.codebook and at(table.codebook)})
+                for table in trial.clinical
+            ),
         }
     )
 
@@ -148,7 +175,11 @@ def _absolute(trial: Trial, base: Path) -> Trial:
 def _files(trial: Trial) -> list[tuple[str, Path]]:
     """Every file that the configuration names, with its key."""
     named = [(f"rules.{n}", path) for n, path in enumerate(trial.rules)]
-    for name in ("subject", "session", "site", "clinical", "annotations"):
+    for n, clinical in enumerate(trial.clinical):
+        named.append((f"clinical.{n}.table", clinical.table))
+        if clinical.codebook is not None:
+            named.append((f"clinical.{n}.codebook", clinical.codebook))
+    for name in ("subject", "session", "site", "annotations"):
         table = getattr(getattr(trial, name), "table", None)
         if table is not None:
             named.append((f"{name}.table", table))

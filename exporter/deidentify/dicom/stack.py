@@ -45,7 +45,6 @@ def write_objects(
     ``unpacked`` says where members of archives lie as files already. Raises ``ConversionError`` (source-lost) and
     ``OSError``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     places = Counter((i.path, i.member) for i in instances)
     first: dict[Place, Instance] = {}
     for instance in instances:
@@ -65,6 +64,7 @@ def write_objects(
                 raise
             left_out.append(LeftOut(place, error.reason, str(error)))
             continue
+        folder.mkdir(parents=True, exist_ok=True)  # not before: where all are left out, no empty folder may stay
         path.write_bytes(data)
         paths.append(path)
     return Written(tuple(paths), tuple(left_out))

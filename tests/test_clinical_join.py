@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trialbids.exporter.annotations.clinical import ClinicalRows, join_clinical
+from trialbids.exporter.clinical.join import ClinicalRows, join_clinical
 from trialbids.exporter.errors import UsageError
 from trialbids.exporter.plan.visits import Visit
 from trialbids.exporter.trial import Clinical
@@ -23,7 +23,7 @@ def join(folder: Path, text: str, **config: Any) -> ClinicalRows:
     table = folder / "clinical.csv"
     table.write_text(text, encoding="utf-8")
     values = {"table": table, "subject": "id", "columns": {"sex": ["F", "M"], "score": "number"}, **config}
-    return join_clinical(Clinical.model_validate(values), VISITS)
+    return join_clinical([Clinical.model_validate(values)], VISITS)
 
 
 def test_constant_columns_describe_the_participant_and_the_others_the_session(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_an_id_that_may_have_lost_its_zeros_is_listed_and_not_matched(tmp_path: 
     table.write_text("id,score\n7,1\n8,1\n", encoding="utf-8")
     visits = [Visit("AAA", "01", "S1", "n\000007", "20200101", "20200101", 0)]
     config = Clinical.model_validate({"table": table, "subject": "id", "columns": {"score": "number"}})
-    rows = join_clinical(config, visits)
+    rows = join_clinical([config], visits)
     first, second, _ = rows.unmatched
     assert not rows.participants and "leading zeros" in first and "leading zeros" not in second
     assert "0007" not in " ".join(rows.unmatched)

@@ -1,0 +1,150 @@
+"""The cells of a column: read as what the trial says they are, refused one by one where they are not."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from trialbids.mappings.clinical import clinical_rules
+
+from .column import ClinicalColumn
+from .days import day_in, form_of
+
+NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+THOUSANDS_OR_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+LARGEST = 999_999
+"""No measurement of a trial needs more, and a date or a telephone number is larger; give large ones in thousands."""
+
+MOST_DIGITS = 8
+"""Significant digits that leave: nothing is measured better, and a telephone number has more."""
+
+LONGEST_TEXT = 200
+MOST_LEVELS = 10
+"""So many levels are named where a cell is none of them."""
+
+Typed = str | int | float | date | None
+
+
+class NotRead(ValueError):
+    """A cell is not what its column says; the sentence does not repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A column's values, one a row, None where there is none, and a sentence for every cell that was refused."""
+
+    values: list[Typed]
+    refused: list[str]
+
+
+def read_cells(column: ClinicalColumn, cells: Sequence[str], where: Callable[[int], str]) -> Cells:
+    """Read all cells of a column; ``where`` names the place of a row. Equal cells are read once."""
+    distinct = set(cells)
+    read: dict[str, Typed] = {}
+    wrong: dict[str, str] = {}
+    reader = _reader(column, distinct)
+    for cell in distinct:
+        try:
+            read[cell] = None if _is_missing(cell, column) else reader(cell)
+        except NotRead as error:
+            wrong[cell] = str(error)
+    refused = [f"{where(at)}: {column.source}: {wrong[cell]}" for at, cell in enumerate(cells) if cell in wrong]
+    return Cells([read.get(cell) for cell in cells], refused)
+
+
+def _is_missing(cell: str, column: ClinicalColumn) -> bool:
+    if cell in column.missing or (column.kind != "level" and _same_number(cell, column.missing)):
+        return True
+    return cell not in column.levels and cell.casefold() in clinical_rules().missing
+
+
+def _same_number(cell: str, codes: Sequence[str]) -> bool:
+    """Is the cell one of the codes written otherwise, such as -99.0 for -99?"""
+    return bool(codes) and bool(NUMBER.fullmatch(cell)) and _float(cell) in {_float(c) for c in codes if _is_number(c)}
+
+
+def _is_number(cell: str) -> bool:
+    return NUMBER.fullmatch(cell) is not None
+
+
+def _float(cell: str) -> float:
+    return float(cell.replace(",", "."))
+
+
+def _reader(column: ClinicalColumn, distinct: set[str]) -> Callable[[str], Typed]:
+    if column.kind == "date":
+        filled = {cell for cell in distinct if not _is_missing(cell, column)}
+        found = form_of(filled, column.dates) if filled else None
+        return lambda cell: _day(cell, found.form if found else "", found.reason if found else "")
+    by_kind: dict[str, Callable[[str], Typed]] = {
+        "number": lambda cell: _number(cell, column),
+        "integer": lambda cell: _integer(cell, column),
+        "level": lambda cell: _level(cell, column),
+        "text": _text,
+    }
+    return by_kind[column.kind]
+
+
+def _day(cell: str, form: str, reason: str) -> date:
+    if not form:
+        raise NotRead(reason)
+    day = day_in(cell, form)
+    if day is None:
+        raise NotRead(f"is no day in the form of this column ({form}), or one that no trial can hold")
+    return day
+
+
+def _level(cell: str, column: ClinicalColumn) -> str:
+    if cell in column.levels:
+        return cell
+    known = list(column.levels)
+    more = f" and {len(known) - MOST_LEVELS} more" if len(known) > MOST_LEVELS else ""
+    raise NotRead(f"not one of the levels {', '.join(known[:MOST_LEVELS])}{more}")
+
+
+def _number(cell: str, column: ClinicalColumn) -> float:
+    if THOUSANDS_OR_DECIMALS.fullmatch(cell):
+        raise NotRead("the comma may stand for thousands or for decimals; write 1234 or 1.234")
+    number = _float(cell) if _is_number(cell) else math.nan
+    if not math.isfinite(number):
+        raise NotRead("not a number")
+    if abs(number) > LARGEST:
+        raise NotRead(f"larger than {LARGEST:,}, as dates and identifiers are")
+    if column.least is not None and number < column.least:
+        raise NotRead(f"less than {column.least:g}, the least that the codebook allows")
+    if column.most is not None and number > column.most:
+        raise NotRead(f"more than {column.most:g}, the most that the codebook allows")
+    return number
+
+
+def _integer(cell: str, column: ClinicalColumn) -> int:
+    number = _number(cell, column)
+    if not number.is_integer():
+        raise NotRead("not a whole number")
+    return int(number)
+
+
+def _text(cell: str) -> str:
+    if len(cell) > LONGEST_TEXT or not cell.isprintable():
+        raise NotRead(f"longer than {LONGEST_TEXT} characters, or holds characters that cannot be printed")
+    return cell
+
+
+def shown(values: Sequence[Typed], column: ClinicalColumn) -> list[str]:
+    """Values as a released table writes them; a day is as it is, and moved before it leaves; nobody is over 89."""
+    oldest = column.oldest
+    texts = {value: _shown(value, oldest) for value in set(values)}
+    return [texts[value] for value in values]
+
+
+def _shown(value: Typed, oldest: float) -> str:
+    if value is None:
+        return "n/a"
+    if isinstance(value, float):
+        return f"{min(value, oldest):.{MOST_DIGITS}g}"
+    if isinstance(value, int):
+        return f"{min(value, oldest):.0f}"
+    return value.isoformat() if isinstance(value, date) else value

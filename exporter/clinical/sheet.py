@@ -1,0 +1,143 @@
+"""A clinical table read whole, column by column: CSV and TSV, workbooks, Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..tables import read_table
+
+WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+PARQUET = frozenset({".parquet", ".pq"})
+MOST_NAMED = 40
+"""So many columns are named where one is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table: every column's cells as text, all of one length, and the line of the file each row stands in.
+
+    ``remarks`` are sentences on what of the file could not be read as a table. Cells are private.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: Sequence[int]
+    remarks: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> list[str]:
+        return self.columns[name]
+
+    def need(self, names: Iterable[str]) -> None:
+        """Raises ``UsageError`` naming the first of these columns that the table lacks."""
+        for name in names:
+            if name not in self.columns:
+                known = ", ".join(list(self.columns)[:MOST_NAMED])
+                more = f" and {len(self.columns) - MOST_NAMED} more" if len(self.columns) > MOST_NAMED else ""
+                hint = f"; {'; '.join(self.remarks)}" if self.remarks else ""
+                raise UsageError(f"{self.path}: has no column {name}; its columns are {known}{more}{hint}")
+
+
+def read_sheet(path: Path, sheet: str | None = None) -> Sheet:
+    """Read a table by the ending of its name; ``sheet`` names one of a workbook, whose first is read without it.
+
+    Raises ``UsageError`` where the file is not what its ending says, a sheet is not there, or a column stands twice.
+    """
+    ending = path.suffix.casefold()
+    if ending in WORKBOOKS:
+        return _workbook(path, sheet)
+    if sheet is not None:
+        raise UsageError(f"{path}: is no workbook, so it has no sheet {sheet}; remove sheet, or give the workbook")
+    if ending in PARQUET:
+        return _parquet(path)
+    rows = read_table(path)
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    unnamed = columns.pop("", None)
+    remarks = ("a column has no name in the header, nothing of it is read",) if unnamed and any(unnamed) else ()
+    return Sheet(path, columns, range(2, len(rows) + 2), remarks)
+
+
+def _workbook(path: Path, name: str | None) -> Sheet:
+    from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
+
+    names: list[str] = []
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            names = book.sheet_names
+            sheet = book.get_sheet_by_name(name) if name is not None else book.get_sheet_by_index(0)
+            merged = sheet.merged_cell_ranges or []
+            rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
+    except WorksheetNotFound as error:
+        raise UsageError(f"{path}: has no sheet {name}; its sheets are {', '.join(names)}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror or 'the file is damaged'})") from error
+    except (CalamineError, ValueError, IndexError) as error:
+        kind = path.suffix.casefold().lstrip(".")
+        raise UsageError(f"{path}: cannot be read as a workbook; save it again as {kind} without a password") from error
+    filled = [(line, [_text(cell) for cell in row]) for line, row in enumerate(rows, start=1)]
+    filled = [(line, cells) for line, cells in filled if any(cells)]
+    if not filled:
+        raise UsageError(f"{path}: sheet {sheet.name} is empty; the first row must name the columns")
+    top, header = filled[0]
+    is_merged = {at for (row, first), (_, last) in merged if row == top - 1 for at in range(first + 1, last + 1)}
+    return _tabled(path, header, filled[1:], is_merged)
+
+
+def _tabled(path: Path, header: Sequence[str], rows: Sequence[tuple[int, list[str]]], merged: set[int]) -> Sheet:
+    """Rows below a header as columns. Columns without a name are told, not guessed."""
+    columns: dict[str, list[str]] = {}
+    remarks = []
+    for at, name in enumerate(header):
+        cells = [row[at] for _, row in rows]
+        if name in columns:
+            raise UsageError(f"{path}: the column {name} stands twice; rename or remove one")
+        if name:
+            columns[name] = cells
+        elif any(cells):
+            why = "its header is part of a merged cell" if at in merged else "its header cell is empty"
+            remarks.append(f"column {_letters(at)} has no name ({why}), nothing of it is read")
+    return Sheet(path, columns, [line for line, _ in rows], tuple(remarks))
+
+
+def _letters(at: int) -> str:
+    """A column as a spreadsheet calls it.
+
+    >>> _letters(0), _letters(27)
+    ('A', 'AB')
+    """
+    return (_letters(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)
+
+
+def _parquet(path: Path) -> Sheet:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        table = parquet.ParquetFile(path).read()
+        names: list[str] = table.column_names
+        columns = {name.strip(): list(map(_text, table[at].to_pylist())) for at, name in enumerate(names)}
+    except (ArrowException, OSError, ValueError, OverflowError) as error:
+        raise UsageError(f"{path}: cannot be read as Parquet; it is damaged, or something else") from error
+    if len(columns) < len(names):
+        twice = next(name for name in names if names.count(name) > 1 or name != name.strip())
+        raise UsageError(f"{path}: the column {twice.strip()} stands twice; rename or remove one")
+    columns.pop("", None)
+    return Sheet(path, columns, range(1, table.num_rows + 1))
+
+
+def _text(cell: object) -> str:
+    """A cell as a CSV would hold it: whole numbers without a point, days in ISO's form, nothing for nothing."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time() else cell.isoformat()
+    return cell.isoformat() if isinstance(cell, date) else str(cell)

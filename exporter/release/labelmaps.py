@@ -1,0 +1,102 @@
+"""Regions that came in one label map or object, as one label map again, where they do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotations.region import Region
+from ..tables import tsv_bytes
+from .drawnfiles import DrawnFiles, source_of
+from .image import Image
+
+COLUMNS: Mapping[str, str] = {
+    "index": "Number of the label in the image",
+    "name": "Label with the number of the lesion",
+    "abbreviation": "Label without the number of the lesion",
+    "scheme": "Scheme of the label's code: SCT is SNOMED CT",
+    "code": "Code of the label in its scheme",
+    "meaning": "Meaning of the code",
+}
+
+
+@dataclass(slots=True)
+class _Map:
+    """A label map that grows: ``voxels`` uint16, 0 outside."""
+
+    image: Image
+    voxels: NDArray[np.uint16]
+    regions: list[Region] = field(default_factory=list)
+    checks: set[str] = field(default_factory=set)
+    overlaps: bool = False
+
+
+class LabelMaps:
+    """The label maps of one session."""
+
+    def __init__(self) -> None:
+        self._maps: dict[tuple[str, str, str], _Map] = {}
+
+    def add(self, region: Region, image: Image, voxels: NDArray[Any], checks: list[str]) -> None:
+        """One region on its image's grid, if it came in a label map."""
+        if not region.source or region.kind != "binary":
+            return
+        key = (region.source, image.path, region.reader)
+        found = self._maps.get(key)
+        if found is None:
+            found = self._maps[key] = _Map(image, np.zeros(voxels.shape, np.uint16))
+        inside = voxels.astype(bool)
+        found.overlaps = found.overlaps or bool(found.voxels[inside].any())
+        found.voxels[inside] = region.value
+        found.regions.append(region)
+        found.checks.update(checks)
+
+    def write(self, files: DrawnFiles) -> None:
+        """Those of two regions and more that do not overlap; a second one of a name is numbered."""
+        for found in self._maps.values():
+            if found.overlaps or len(found.regions) < 2:
+                continue
+            first = found.regions[0]
+            name = _free(files, found.image, first)
+            smallest = np.uint8 if found.voxels.max() <= np.iinfo(np.uint8).max else np.uint16
+            files.write_volume(found.image, name, found.voxels.astype(smallest), _content(found))
+            rows = [_row(region) for region in sorted(found.regions, key=lambda r: r.value)]
+            files.write(found.image, f"{name}.tsv", tsv_bytes(tuple(COLUMNS), rows, empty="n/a"))
+
+
+def _free(files: DrawnFiles, image: Image, region: Region) -> str:
+    number = 1
+    while True:
+        entities = {"seg": f"{region.set}{'' if number == 1 else number}", "desc": region.reader}
+        name = files.stem(image, "dseg", entities)
+        if files.is_free(image, name):
+            files.claim(image, name)
+            return name
+        number += 1
+
+
+def _content(found: _Map) -> dict[str, Any]:
+    methods = {region.method for region in found.regions}
+    return {
+        "Reader": found.regions[0].reader,
+        "Method": methods.pop() if len(methods) == 1 else "several",
+        "Sources": [source_of(found.image)],
+        **({"Checks": sorted(found.checks)} if found.checks else {}),
+        **{name: {"Description": text} for name, text in COLUMNS.items()},
+    }
+
+
+def _row(region: Region) -> dict[str, str]:
+    label = region.label
+    return {
+        "index": str(region.value),
+        "name": region.name,
+        "abbreviation": label.name,
+        "scheme": label.scheme if label.code else "",
+        "code": label.code,
+        "meaning": label.meaning if label.code else "",
+    }
