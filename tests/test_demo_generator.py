@@ -327,14 +327,26 @@ def test_identifiers_stand_everywhere(trial: Trial):
 def test_the_tables_fit_the_images(trial: Trial):
     configuration = yaml.safe_load(trial.written.configuration.read_text(encoding="utf-8"))
     assert list(configuration) == [
-        *["trial", "sources", "output", "work", "subject", "session", "site", "protocol", "clinical", "annotations"]
+        *[
+            "trial",
+            "sources",
+            "output",
+            "work",
+            "subject",
+            "session",
+            "site",
+            "protocol",
+            "clinical",
+            "criteria",
+            "annotations",
+        ]
     ]
     with trial.written.clinical.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     ids = {ds[0].PatientID for ds in trial.series.values()}
     orphans = {row["patient_id"] for row in rows} - ids
     assert len(orphans) == 1 and ids <= {row["patient_id"] for row in rows}
-    assert set(configuration["clinical"]["columns"]) <= set(rows[0])
+    assert set(configuration["clinical"][0]["columns"]) <= set(rows[0])
     assert all(2 <= int(row["orads_score"]) <= 5 for row in rows)
     with (trial.folder / "sites.csv").open(encoding="utf-8", newline="") as opened:
         sites = {row["InstitutionName"]: row["site"] for row in csv.DictReader(opened)}

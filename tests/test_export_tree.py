@@ -189,8 +189,11 @@ def known_identifiers(exported: Exported) -> set[str]:
         values |= {i[keyword] for i in instances if i[keyword]}
     values |= {i["SOPInstanceUID"] for i in instances[::20]}
     words = {w for v in values for w in re.findall(r"[^\W\d_]{5,}|\d{6,}", v)}
-    return ({v for v in values if len(v) >= 8} | words) - VOCABULARY_WORDS
+    return ({v for v in values if len(v) >= 8} | words) - VOCABULARY_WORDS - {PLACEHOLDER}
 
+
+PLACEHOLDER = "family"
+"""Stands for a name in the texts of the centres, and for a font in a drawing."""
 
 VOCABULARY_WORDS = {word for attribute in vocabulary().values() for word in (attribute.name, *attribute.values)}
 

@@ -77,11 +77,14 @@ def write_phenotype(root: Path, clinical: ClinicalRows, sessions: Collection[tup
 
 
 def hide_phenotype(root: Path, keep: Collection[str] = ()) -> None:
-    """Take the tables away, but for those to keep; the folder goes with the last of them."""
+    """Take the tables away, but for those to keep; the folder goes with the last of them.
+
+    A dictionary goes before its table: one without a table is invalid.
+    """
     folder = root / FOLDER
     if not folder.is_dir() or folder.is_symlink():
         return
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir(), key=lambda path: path.suffix):
         if path.name not in keep and path.suffix in (".tsv", ".json"):
             path.unlink()
     if not any(folder.iterdir()):
