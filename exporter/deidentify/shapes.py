@@ -34,7 +34,7 @@ ACQUISITION = re.compile(r"a\d{2,4}")
 RULE_ID = re.compile(r"[A-Za-z][\w.:/+-]{0,63}")
 UNITS = re.compile(r"arbitrary|mm2/s|[0-9.e+-]{1,12} mm2/s|HU|Bq/mL")
 VERSION = re.compile(r"[vV]?[0-9][0-9A-Za-z.+-]{0,31}")
-AGE = re.compile(r"\d{1,3}(-\d{1,3}|\+)?")
+AGE = re.compile(r"\d{1,3}(\.\d{1,7})?(-\d{1,3}|\+)?")
 CODES = {c.value: c.meaning for c in (BASIC, VISUAL_FEATURES, FULL_DATES, MODIFIED_DATES, CHARACTERISTICS, DEVICE)}
 
 

@@ -34,6 +34,7 @@ from .guard import (
     Guard,
     identifier_test,
     known_of,
+    refuse_named_columns,
     refuse_named_criteria,
     refuse_named_rules,
     remember,
@@ -106,6 +107,7 @@ class _Export:
         self._refuse_another_source()
         refuse_named_rules(site_rule_ids(self.trial), self.guard.searches)
         refuse_named_criteria(self.trial.criteria, self.guard.searches)
+        refuse_named_columns(self.clinical, self.guard.searches.known)
         write_linkage(self.trial.work, self.plan.visits, self.pseudonyms)
         remember(self.trial.work, self.guard.searches.known, self.guard.terms)
         clear_leftovers(self.trial.output)

@@ -202,6 +202,26 @@ def refuse_named_criteria(criteria: Iterable[Criterion], searches: Searches) -> 
                 raise UsageError(f"{place}: its {name} holds a known identifier, and it leaves; reword it")
 
 
+def refuse_named_columns(clinical: ClinicalRows, known: Known) -> None:
+    """Refuse names of columns and tables, units and levels of clinical tables by which somebody is known: they leave.
+
+    A level may be a word that is somebody's address or number elsewhere, but nobody's name or birth date. Raises
+    ``UsageError``; what was found is not repeated.
+    """
+    anybody = searcher_for(known.everybody, in_bytes=False)
+    people = searcher_for((i for i in known.everybody if i.kind in NAMING), in_bytes=False)
+    for number, table in enumerate(clinical.phenotype, start=1):
+        if anybody.in_text(table.name.replace("_", " ")):
+            raise UsageError(f"clinical: the name of phenotype table {number} holds a known identifier; rename it")
+    for number, column in enumerate(clinical.described.values(), start=1):
+        for what, text in (("name", column.name.replace("_", " ")), ("unit", column.unit)):
+            if anybody.in_text(text):
+                raise UsageError(f"clinical: the {what} of column {number} holds a known identifier, and it leaves")
+        if any(people.in_text(level) for level in column.levels):
+            recode = "leave the column out, or recode it"
+            raise UsageError(f"clinical: column {column.name}: one of its levels is somebody's name; {recode}")
+
+
 def identifier_test(known: Known) -> Callable[[str], bool]:
     """Tells whether a text is, or holds, a known identifier."""
     searcher = cache(lambda: searcher_for(known.everybody, in_bytes=False))
