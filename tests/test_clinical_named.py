@@ -1,4 +1,4 @@
-"""Names of columns, tables, units and levels leave with a release: none of them may be somebody's."""
+"""Names of columns and tables, and levels, leave with a release: none of them may be somebody's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def copied(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path
     [
         ("into: phenotype/pathology", "into: phenotype/Annegret_Gruenwedel", "the name of phenotype table 1"),
         ("orads_score: number", "orads_score: {type: number, as: Gruenwedel}", "the name of column 3"),
-        ("unit: mm", "unit: Annegret", "the unit of column"),
         ("sex: [F, M]", "sex: [F, Belcourt]", "column sex: one of its levels is somebody's name"),
     ],
 )

@@ -203,7 +203,7 @@ def refuse_named_criteria(criteria: Iterable[Criterion], searches: Searches) -> 
 
 
 def refuse_named_columns(clinical: ClinicalRows, known: Known) -> None:
-    """Refuse names of columns and tables, units and levels of clinical tables by which somebody is known: they leave.
+    """Refuse names of columns and tables, and levels, of clinical tables by which somebody is known: they leave.
 
     A level may be a word that is somebody's address or number elsewhere, but nobody's name or birth date. Raises
     ``UsageError``; what was found is not repeated.
@@ -214,9 +214,10 @@ def refuse_named_columns(clinical: ClinicalRows, known: Known) -> None:
         if anybody.in_text(table.name.replace("_", " ")):
             raise UsageError(f"clinical: the name of phenotype table {number} holds a known identifier; rename it")
     for number, column in enumerate(clinical.described.values(), start=1):
-        for what, text in (("name", column.name.replace("_", " ")), ("unit", column.unit)):
-            if anybody.in_text(text):
-                raise UsageError(f"clinical: the {what} of column {number} holds a known identifier, and it leaves")
+        if anybody.in_text(column.name.replace("_", " ")):
+            raise UsageError(
+                f"clinical: the name of column {number} holds a known identifier, and it leaves; rename it"
+            )
         if any(people.in_text(level) for level in column.levels):
             recode = "leave the column out, or recode it"
             raise UsageError(f"clinical: column {column.name}: one of its levels is somebody's name; {recode}")
