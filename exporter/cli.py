@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,6 +87,8 @@ def plan(
     from .places import workplace
     from .plan.history import remembered
     from .plan.row import HISTORY
+    from .release.flows import planned, write_exclusions
+    from .release.guard import refuse_named_in
     from .release.parsimony import account, write_parsimony
     from .release.summary import summarise
     from .review.read import not_taken
@@ -95,10 +98,12 @@ def plan(
     trial = trial_of(places, work)
     edited = edited_plan(apply, by)
     rule_file = rule_file_of(trial, places, to, force) if learn else None
+    check = partial(refuse_named_in, trial=trial)
     learned = None
     with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
         newest = next(remembered(trial.work / HISTORY), [])
-        made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, edited)
+        made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, edited, check)
+        write_exclusions(trial.work, planned(made))
         drawings_of(trial.annotations, made, trial.work)
         if rule_file is not None:
             learned = learn_from(made, trial, rule_file, pseudonyms)
@@ -125,13 +130,16 @@ def flow(
     from .pipeline import plan_trial, scan_trial
     from .places import workplace
     from .release.flows import flow_of, planned, write_exclusions, write_flow
+    from .release.guard import refuse_named_in
 
     trial = trial_of(places, work)
+    check = partial(refuse_named_in, trial=trial)
     with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
-        ended = planned(plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress))
+        made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, check=check)
+        ended = planned(made)
         found = flow_of(ended, trial)
         written = [*write_flow(trial.work, found, trial.trial), write_exclusions(trial.work, ended)]
-    screen.show_flow(found, written, as_json=json)
+    screen.show_flow(found, written, made, trial.work, as_json=json)
 
 
 @app.command()

@@ -54,6 +54,15 @@ protocol: none
 #   visit: visit
 #   columns: {{age: number, sex: ["F", "M"], score: number}}
 
+# With a schedule, a visit is found by its name and day, counted from a column of type date or the first session.
+# visits: {{V1: {{day: 0, window: 7}}, V2: {{day: 90, window: 14}}}}
+# baseline: randomised          # a column of type date among those above
+
+# Who is in, in this order; trialbids flow draws what becomes of everybody (docs/howto-criteria.md).
+# criteria:
+#   - {{id: adult, level: subject, include: age >= 18, sentence: Participants of 18 years and older}}
+#   - {{id: complete, level: session, include: "has(T2w) and has(DWI)", sentence: Visits with T2 and diffusion}}
+
 # What people drew: SEG, RTSTRUCT and SR objects among the sources are read by themselves. A table lists masks (columns
 # file, series_uid, label, reader, method), boxes and points. trialbids init --like NAME knows some public collections.
 # annotations: {{table: annotations.csv}}

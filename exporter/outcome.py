@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .plan.notice import PLAN_ISSUES_FILE
 
 if TYPE_CHECKING:
     from .pipeline import Plan
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from .trial import Trial
 
 MOST_CONTRADICTIONS = 20
+FIRST_PROBLEMS = 3
+"""So many of each kind are shown; all are in the list."""
 
 
 def to_json(plan: Plan, learned: Learned | None) -> dict[str, object]:
@@ -62,6 +67,32 @@ def lines(plan: Plan, learned: Learned | None, trial: Trial) -> Iterator[str]:
         )
     if learned is not None:
         yield from _learned(learned, trial)
+
+
+def problems(plan: Plan, work: Path) -> Iterator[str]:
+    """What a person should know of the tables, the criteria and the people: how many of each, and the first few."""
+    groups = _problems(plan)
+    for name, sentences in groups.items():
+        if sentences:
+            yield f"{name}: {len(sentences):,}"
+            yield from (f"  {sentence}" for sentence in sentences[:FIRST_PROBLEMS])
+    if any(groups.values()):
+        yield f"all of them are in {work / PLAN_ISSUES_FILE}"
+
+
+def count_problems(plan: Plan) -> dict[str, int]:
+    """The same as numbers."""
+    return {name: len(sentences) for name, sentences in _problems(plan).items()}
+
+
+def _problems(plan: Plan) -> dict[str, Sequence[str]]:
+    """Sentences by what they are about; those of the tables hold file names and lines, no values."""
+    notices = [f"sub-{n.subject}: {n.message}" if n.subject else n.message for n in plan.visits.notices]
+    return {
+        "clinical rows and visits without a partner": plan.clinical.unmatched,
+        "clinical cells and columns that are not what trial.yaml says": plan.clinical.refused,
+        "notes on people and criteria": notices,
+    }
 
 
 def _learned(learned: Learned, trial: Trial) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from .inventory.run import Inventory, NothingReadable, scan
 from .plan.build import Planned, build_plan
 from .plan.history import remembered, rescue
 from .plan.ledger import Ledger
-from .plan.notice import Notice
+from .plan.notice import PLAN_ISSUES_FILE, Notice, write_notices
 from .plan.row import HISTORY, PLAN_FILE, write_plan
 from .plan.visits import Visit, Visits, find_visits
 from .progress import Progress
@@ -30,10 +30,19 @@ from .review.learn import Learned, learn_rules
 from .review.read import Contradiction, Current, Signature, contradictions, new_edits
 from .review.sheet import Sheet
 from .review.values import DECISION
-from .select.eligibility import Columns, Eligibility, Found, asks_checks, check_names, hidden_names
+from .select.eligibility import (
+    Columns,
+    Eligibility,
+    Found,
+    asks_checks,
+    check_levels,
+    check_names,
+    hidden_names,
+    strange_labels,
+)
 from .stacks import Stacking, stack_instances
 from .trial import Trial
-from .trial.eligibility import REASON, Criterion
+from .trial.eligibility import REASON
 
 LEDGER_FILE = "names.tsv"
 
@@ -87,11 +96,12 @@ def plan_trial(
     pseudonyms: Pseudonyms,
     progress: Progress,
     edited: EditedPlan | None = None,
+    check: Callable[[Plan], None] | None = None,
 ) -> Plan:
-    """Stacks, records, a person's edits, decisions and names; ``plan.tsv`` and the ledger are written.
+    """Stacks, records, a person's edits, decisions and names; ``plan.tsv``, its issues and the ledger are written.
 
-    With ``edited`` its edits join those of the work folder first. Raises ``UsageError`` where a site's rules, a table
-    or an edit cannot be used; then nothing is written.
+    With ``edited`` its edits join those of the work folder first; ``check`` may refuse the plan by a ``UsageError``.
+    Raises ``UsageError`` where a site's rules, a table or an edit cannot be used; then nothing is written.
     """
     rules = trial_rules(trial)
     progress.start("planning", None)
@@ -100,7 +110,7 @@ def plan_trial(
     ledger = Ledger.read(trial.work / LEDGER_FILE)
     visits = find_visits(inventory.instances, trial, pseudonyms, ledger)
     clinical = clinical_of(trial, visits)
-    visits = replace(visits, notices=(*visits.notices, *_hidden(trial, clinical)))
+    visits = replace(visits, notices=(*visits.notices, *_hidden(trial, visits, clinical)))
     edits = read_edits(trial.work / EDITS_FILE)
     taken: tuple[Edit, ...] = ()
     if edited is not None:
@@ -123,6 +133,11 @@ def plan_trial(
         refused=(*reviewed.refused, *against_criteria),
         applied=reviewed.applied - len(against_criteria),
     )
+    known = {p.row.stack_id for p in planned}
+    against = () if edited is None else contradictions(edited.sheet, known, standing(edits, reviewed))
+    made = Plan(inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, None, against, clinical)
+    if check is not None:
+        check(made)
     if taken:
         write_edits(trial.work / EDITS_FILE, edits)
     ledger.write(trial.work / LEDGER_FILE)
@@ -130,10 +145,15 @@ def plan_trial(
     if edited is None or edited.sheet.path.resolve() != (trial.work / PLAN_FILE).resolve():
         rescued = rescue(trial.work / PLAN_FILE, trial.work / HISTORY)
     write_plan(trial.work / PLAN_FILE, (p.row for p in planned))
+    write_notices(trial.work / PLAN_ISSUES_FILE, [*visits.notices, *_clinical_notices(clinical)])
     progress.done()
-    known = {p.row.stack_id for p in planned}
-    against = () if edited is None else contradictions(edited.sheet, known, standing(edits, reviewed))
-    return Plan(inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, rescued, against, clinical)
+    return replace(made, rescued=rescued)
+
+
+def _clinical_notices(clinical: ClinicalRows) -> Iterator[Notice]:
+    """What the clinical tables say of nobody, and what of them could not be read."""
+    for sentence in (*clinical.unmatched, *clinical.refused):
+        yield Notice("C09", "warning", "", sentence)
 
 
 def clinical_of(trial: Trial, visits: Visits, everyone: Sequence[Visit] = ()) -> ClinicalRows:
@@ -161,29 +181,38 @@ def eligibility_of(trial: Trial, clinical: ClinicalRows, stacking: Stacking) -> 
     """
     criteria = tuple(c for c in trial.criteria if c.after == "plan")
     columns = columns_of(clinical)
-    check_names(criteria, columns.kinds, header_checks())
-    _check_second(tuple(c for c in trial.criteria if c.after == "conversion"), columns)
+    second = tuple(c for c in trial.criteria if c.after == "conversion")
+    later = _known_later() if trial.criteria else {}
+    check_names(criteria, columns.kinds, header_checks(), later=later)
+    check_names(second, columns.kinds, header_checks() | {SOP_UID_CHECK}, later)
+    check_levels(trial.criteria, _levels(trial, clinical))
     return Eligibility(criteria, columns, _header_findings(stacking) if asks_checks(criteria) else None)
 
 
-def _hidden(trial: Trial, clinical: ClinicalRows) -> Iterator[Notice]:
-    """Names that criteria read and that stand both in a clinical table and elsewhere."""
-    for sentence in hidden_names(trial.criteria, clinical.kinds):
+def _hidden(trial: Trial, visits: Visits, clinical: ClinicalRows) -> Iterator[Notice]:
+    """Names that criteria read and that stand both in a clinical table and elsewhere, and labels that nobody has."""
+    labels = {"site": {v.site for v in visits.all}, "session": {v.session for v in visits.all}}
+    for sentence in (*hidden_names(trial.criteria, clinical.kinds), *strange_labels(trial.criteria, labels)):
         yield Notice("R05", "info", "", sentence)
 
 
-def _check_second(criteria: tuple[Criterion, ...], columns: Columns) -> None:
-    """Refuse a criterion after conversion that reads what is not there then."""
-    if criteria:
-        from .qc.metrics import METRICS  # OpenCV, which no trial without such a criterion needs here
+def _known_later() -> Mapping[str, Mapping[str, type]]:
+    """What a criterion can read after the conversion alone, by level."""
+    from .qc.metricnames import METRIC_NAMES
 
-        more = {"stack": {"verdict": str, **dict.fromkeys((name for name, _ in METRICS), float)}}
-        check_names(criteria, columns.kinds, header_checks() | {SOP_UID_CHECK}, more | {"session": {"verdict": str}})
+    return {"stack": {"verdict": str, **dict.fromkeys(METRIC_NAMES, float)}, "session": {"verdict": str}}
+
+
+def _levels(trial: Trial, clinical: ClinicalRows) -> dict[str, Collection[str]]:
+    """The levels of every column of a clinical table that criteria read as text and that has any."""
+    given = {name: column.levels for table in trial.clinical for name, column in table.names()}
+    found = given | {name: column.levels for name, column in clinical.described.items()}
+    return {name: levels for name, levels in found.items() if levels and clinical.kinds.get(name) is str}
 
 
 def columns_of(clinical: ClinicalRows) -> Columns:
     """What the clinical tables say, for criteria."""
-    return Columns(clinical.kinds, clinical.values, clinical.visit_values)
+    return Columns(clinical.kinds, clinical.values, clinical.visit_values, clinical.by_visit)
 
 
 SOP_UID_CHECK = "C02"

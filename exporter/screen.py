@@ -121,6 +121,7 @@ def show_summary(
                 "kept_with_burned_in_text": _kept_with_text(review[0]),
                 "not_taken": [asdict(cell) for cell in left],
             }
+            extra["problems"] = outcome.count_problems(review[0])
         OUT.print_json(json.dumps(summary.to_json() | extra))
         return
     s = summary
@@ -144,7 +145,7 @@ def show_summary(
         where = trial.work / "errors.log"
         ERR.print(f"sub-{failure.subject} ses-{failure.session}: {failure.message}; the details are in {where}")
     lists = (
-        "plan.tsv, parsimony.tsv"
+        "plan.tsv, plan-issues.tsv, exclusions.tsv, parsimony.tsv"
         if run is None
         else "plan.tsv, parsimony.tsv, quarantine.tsv, unreadable.tsv, issues.tsv, linkage.tsv"
     )
@@ -155,6 +156,8 @@ def show_summary(
         for line in (*outcome.warnings(*review), *_not_taken(left), *_burned_in(review[0])):
             ERR.print(line, soft_wrap=True)
         for line in outcome.lines(*review, trial):
+            OUT.print(line, soft_wrap=True)
+        for line in outcome.problems(review[0], trial.work):
             OUT.print(line, soft_wrap=True)
 
 
@@ -191,10 +194,11 @@ def _burned_in(plan: Plan) -> Iterator[str]:
         yield f"{what}: {_some(kept, ', ')}"
 
 
-def show_flow(flow: Flow, written: Sequence[Path], *, as_json: bool) -> None:
-    """Every step with what remains and what left, and the files that say it."""
+def show_flow(flow: Flow, written: Sequence[Path], plan: Plan, work: Path, *, as_json: bool) -> None:
+    """Every step with what remains and what left, the files that say it, and what the plan has to say."""
     if as_json:
-        OUT.print_json(json.dumps(flow.to_json() | {"files": [str(path) for path in written]}))
+        extra = {"files": [str(path) for path in written], "problems": outcome.count_problems(plan)}
+        OUT.print_json(json.dumps(flow.to_json() | extra))
         return
     table = Table("step", *UNITS, "not told")
     for line in flow.lines:
@@ -208,6 +212,8 @@ def show_flow(flow: Flow, written: Sequence[Path], *, as_json: bool) -> None:
         OUT.print(f"{flow.without_images:,} subject(s) of the clinical tables have no images")
     for path in written:
         OUT.print(f"written: {path}", soft_wrap=True)
+    for line in outcome.problems(plan, work):
+        OUT.print(line, soft_wrap=True)
 
 
 def show_flow_line(flow: Flow, trial: Trial) -> None:

@@ -7,7 +7,9 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,14 @@ def read_tsv(path: Path) -> list[dict[str, str]]:
 def read_table(path: Path) -> list[dict[str, str]]:
     """Rows of a CSV or TSV with a header, the separator (comma, semicolon, tab) told from the header line.
 
-    Raises ``UsageError`` where it cannot be read, a column stands twice or a row has too many cells.
+    Raises ``UsageError`` where it cannot be read, a column stands twice, a row has too many cells or a quote is not
+    closed.
     """
+    return [row for _, row in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """As :func:`read_table`, every row with the line of the file where it begins: a cell may hold line ends."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -72,20 +80,35 @@ def read_table(path: Path) -> list[dict[str, str]]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: this is not UTF-8 text; save it as CSV UTF-8") from error
     separator = max("\t;,", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+    rows: list[tuple[int, dict[str, str]]] = []
     try:
         columns = _columns(path, next(reader, []))
-        return [_row(path, reader.line_num, columns, cells) for cells in reader if cells]
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                rows.append((line, _row(path, line, columns, cells)))
+            line = reader.line_num + 1
     except csv.Error as error:
-        line = f"line {reader.line_num}"
-        raise UsageError(f"{path}: {line}: this is no table: a quote is not closed, or a cell is too long") from error
+        opened = _last_quote(text, separator, reader.line_num, is_open="larger" in str(error))
+        why = "the quote that opens a cell here is not closed, or text follows it" if opened else "a cell is too long"
+        raise UsageError(f"{path}: line {opened or reader.line_num}: this is no table: {why}") from error
+    return rows
+
+
+def _last_quote(text: str, separator: str, lines: int, *, is_open: bool) -> int:
+    """The line, of the first so many, where the last quoted cell begins, or the one that does not end; 0 for none."""
+    read = "".join(islice(io.StringIO(text), lines))
+    cells = re.finditer(rf'(?:\A|(?<=[{separator}\n]))(?:"(?:[^"]|"")*("|\Z)|[^{separator}\n"]*)', read)
+    found = [cell.start() for cell in cells if cell[1] == "" or (cell[1] and not is_open)]
+    return read.count("\n", 0, found[-1]) + 1 if found else 0
 
 
 def _columns(path: Path, header: Sequence[str]) -> list[str]:
     columns = [name.strip() for name in header]
     if not any(columns):
         raise UsageError(f"{path}: is empty; the first line must name the columns")
-    twice = next((name for name in columns if name and columns.count(name) > 1), None)
+    twice = next((name for name, count in Counter(columns).items() if name and count > 1), None)
     if twice is not None:
         raise UsageError(f"{path}: the column {twice} stands twice; rename or remove one")
     return columns

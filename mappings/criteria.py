@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from .criteriatext import ConditionError, Reading
@@ -34,7 +34,8 @@ class Condition:
     """A condition that is read once, checked against the columns, and asked of rows.
 
     ``columns``, ``functions`` (``has``, ``count``, ``found``), ``words`` (of images) and ``codes`` (of checks) say what
-    it reads. Raises :class:`ConditionError` where ``text`` is not in the language.
+    it reads, ``compared`` with which texts each column is compared. Raises :class:`ConditionError` where ``text`` is
+    not in the language.
 
     >>> adult = Condition("age >= 18 and has(T2w, plane=sag)")
     >>> adult.truth({"age": 40}, [Record(sequence="T2w", plane="sag")])
@@ -55,6 +56,7 @@ class Condition:
         self.functions: frozenset[str] = frozenset(reading.functions)
         self.words: frozenset[str] = frozenset(reading.words)
         self.codes: frozenset[str] = frozenset(reading.codes)
+        self.compared: Mapping[str, frozenset[str]] = {name: frozenset(t) for name, t in reading.compared.items()}
 
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
@@ -62,12 +64,18 @@ class Condition:
     def check(self, columns: Mapping[str, type]) -> None:
         """Raise :class:`ConditionError` for a column that is not there, or text compared with a number."""
         for name in sorted(self.columns - set(columns)):
+            if self.wants_quotes(name, columns):
+                raise ConditionError(f"{self.text!r}: there is no column {name!r}; text stands in quotes: '{name}'")
             guess = get_close_matches(name, columns, n=1)
             raise ConditionError(
                 f"{self.text!r}: there is no column {name!r}; there are: {' '.join(sorted(columns)) or 'none'}"
                 + (f"; did you mean {guess[0]!r}?" if guess else "")
             )
         self._reading.check_kinds(columns)
+
+    def wants_quotes(self, name: str, columns: Mapping[str, type]) -> bool:
+        """Whether a name that is no column stands beside one of text, as in ``site == S02``."""
+        return name not in columns and any(columns.get(each) is str for each in self._reading.beside.get(name, ()))
 
     def truth(
         self,
@@ -81,6 +89,42 @@ class Condition:
         and ``count`` see; ``found`` tells whether a check found something, and without it no check is known.
         Raises :class:`ConditionError` where text and a number are compared, which :meth:`check` finds beforehand.
         """
+        try:
+            return self._engine(row, images, found).eval(self.text, self._tree)
+        except TypeError as error:
+            raise ConditionError(f"{self.text!r}: text is compared with a number") from error
+
+    def untold(
+        self,
+        row: Mapping[str, Value],
+        images: Sequence[Record] = (),
+        found: Callable[[str], bool] | None = None,
+    ) -> tuple[str, ...]:
+        """What is not known and would decide where :meth:`truth` is None: columns and calls, as they are written.
+
+        >>> Condition("age >= 18 and (arm == 'A' or has(T2w))").untold({"age": 40})
+        ('arm',)
+        """
+        engine = self._engine(row, images, found)
+
+        def missing(node: ast.AST) -> Iterator[str]:
+            if isinstance(node, ast.Name):
+                if engine.eval(self.text, node) is None:
+                    yield node.id
+            elif isinstance(node, ast.Call):
+                answer = engine.eval(self.text, node)
+                if answer is None or (isinstance(answer, range) and len(answer) > 1):
+                    yield self._reading.called(node)
+            elif not isinstance(node, ast.BoolOp | ast.UnaryOp | ast.Compare) or engine.eval(self.text, node) is None:
+                for part in ast.iter_child_nodes(node):
+                    yield from missing(part)
+
+        return tuple(dict.fromkeys(missing(self._tree)))
+
+    def _engine(
+        self, row: Mapping[str, Value], images: Sequence[Record], found: Callable[[str], bool] | None
+    ) -> Kleene:
+        """What computes the condition on these values."""
 
         def value(node: ast.Name) -> Value:
             given = row.get(node.id)
@@ -99,8 +143,4 @@ class Condition:
         def any_found(*codes: str) -> bool | None:
             return None if found is None else any(found(code) for code in codes)
 
-        engine = Kleene(value, {"has": has, "count": count, "found": any_found})
-        try:
-            return engine.eval(self.text, self._tree)
-        except TypeError as error:
-            raise ConditionError(f"{self.text!r}: text is compared with a number") from error
+        return Kleene(value, {"has": has, "count": count, "found": any_found})

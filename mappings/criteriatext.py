@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from .imageterms import ImageTerm, Word, read_term
@@ -24,6 +25,9 @@ class ConditionError(ValueError):
 class Reading:
     """What a text says: the checked ``tree``, the ``terms`` that its ``has`` and ``count`` point to, and its words.
 
+    ``asked`` holds the text of each of these calls, ``compared`` the texts that are compared with each column, and
+    ``beside`` the columns that stand in one comparison with a column.
+
     A call ``has(T2w, sag)`` stands in the tree as ``has(0)``: the place of its :class:`ImageTerm` among ``terms``.
     Raises :class:`ConditionError`.
     """
@@ -31,6 +35,7 @@ class Reading:
     def __init__(self, text: str) -> None:
         self.line = " ".join(text.split("\n")).strip()
         self.terms: list[ImageTerm] = []
+        self.asked: list[str] = []
         self.columns: set[str] = set()
         self.functions: set[str] = set()
         self.words: set[str] = set()
@@ -47,6 +52,28 @@ class Reading:
         except (ValueError, RecursionError, MemoryError) as error:
             raise ConditionError(f"{self.line[:40]!r}… cannot be read ({error})") from error
         self.tree: ast.expr = self._condition(parsed, 0)
+        self.compared: dict[str, set[str]] = defaultdict(set)
+        self.beside: dict[str, set[str]] = defaultdict(set)
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Compare):
+                self._note(list(_operands(node)))
+
+    def _note(self, operands: Sequence[ast.expr]) -> None:
+        """What is compared with what."""
+        names = {each.id for each in operands if isinstance(each, ast.Name)}
+        texts = {each.value for each in operands if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+        for name in names:
+            self.compared[name] |= texts
+            self.beside[name] |= names - {name}
+
+    def called(self, node: ast.Call) -> str:
+        """The text of a call of the tree."""
+        assert isinstance(node.func, ast.Name)
+        match node.args:
+            case [ast.Constant(value=int() as place)] if node.func.id != "found":
+                return self.asked[place]
+            case _:
+                return ast.unparse(node)
 
     def check_kinds(self, columns: Mapping[str, type]) -> None:
         """Raise :class:`ConditionError` where text is compared with a number."""
@@ -170,6 +197,7 @@ class Reading:
             keywords[keyword.arg] = [self._word(each) for each in listed]
         try:
             self.terms.append(read_term(words, keywords))
+            self.asked.append(ast.unparse(node))
         except ValueError as error:
             raise self._error(node, str(error)) from error
         given = [*words, *(word for each in keywords.values() for word in each)]

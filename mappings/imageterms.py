@@ -22,6 +22,8 @@ UNTOLD = {"word": "unknown", "index": None, "number": None, "numbers": ()}
 """How a record says that a value is not known, by kind of attribute."""
 
 Word = str | int | float
+SHORTEST = 2
+"""The fewest letters by which a word is taken for the beginning of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,10 @@ def _holds(attribute: Attribute, value: Any, wanted: Sequence[Word]) -> bool | N
 
 
 def _near(word: Word, legal: Sequence[str]) -> str:
-    """A guess at a misspelt word, as the beginning of a sentence."""
+    """A guess at a misspelt word, or at one that is written out (sagittal), as the beginning of a sentence."""
     lower = {each.lower(): each for each in legal}
-    guess = get_close_matches(str(word).lower(), lower, n=1)
+    given = str(word).lower()
+    begun = sorted((each for each in lower if len(each) >= SHORTEST and given.startswith(each)), key=len)[-1:]
+    whole = [each for each in lower if len(given) >= SHORTEST and each.startswith(given)]
+    guess = begun or get_close_matches(given, lower, n=1) or whole
     return f"did you mean {lower[guess[0]]!r}? " if guess else ""

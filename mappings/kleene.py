@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from simpleeval import EvalWithCompoundTypes
@@ -63,8 +63,10 @@ def _equal(left: Any, right: Any) -> Truth:
     return _SAME(left, right)
 
 
-def _among(value: Any, listed: Iterable[Any]) -> Truth:
-    return any_of(_equal(value, each) for each in listed)
+def _among(value: Any, listed: Sequence[Any]) -> Truth:
+    """Known where every possible value gives the same answer: 1 or 2 is among (1, 2), whichever it is."""
+    answers = {any_of(_equal(one, each) for each in listed) for one in _possible(value)}
+    return answers.pop() if len(answers) == 1 else None
 
 
 OPERATORS: Mapping[type, Callable[..., Truth]] = {

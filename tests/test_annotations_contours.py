@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from annotationmaker import ball, ellipses, grid_of, rotation, to_lps
@@ -76,6 +78,28 @@ def test_a_hole_as_a_keyhole_is_the_hole_as_a_contour() -> None:
 
 def test_a_contour_that_is_there_twice_counts_once() -> None:
     assert volume(GRID, square(GRID, 4.5, 8.5, 7), square(GRID, 4.5, 8.5, 7)) == 16
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda c: np.concatenate([c, c[:1]]),
+        lambda c: c[::-1],
+        lambda c: np.roll(c, 2, axis=0),
+        lambda c: np.repeat(np.roll(c[::-1], 1, axis=0), 2, axis=0),
+        lambda c: np.where(c == 0, -0.0, c),
+    ],
+    ids=["closed by its first point", "the other way round", "from another corner", "every point twice", "minus zero"],
+)
+def test_a_line_drawn_twice_counts_once_however_it_is_written(again: Callable[[np.ndarray], np.ndarray]) -> None:
+    once = np.round(square(GRID, 4.5, 20.0, 7), 3)
+    assert (once == 0).any()
+    assert np.array_equal(ContoursShape((once, again(once))).on(GRID), ContoursShape((once,)).on(GRID))
+
+
+def test_a_line_that_runs_round_twice_encloses_the_same() -> None:
+    once = square(GRID, 4.5, 8.5, 7)
+    assert volume(GRID, np.concatenate([once, once[:1], once, once[:1]])) == 16
 
 
 def test_an_island_in_a_hole_is_inside() -> None:

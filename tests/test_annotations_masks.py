@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import math
+import struct
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from trialbids.exporter.annotations.coded import AnnotationError
+from trialbids.exporter.annotations.contours import ContoursShape
 from trialbids.exporter.annotations.files import FileShape
-from trialbids.exporter.annotations.region import Drawing, Region, Target
+from trialbids.exporter.annotations.grid import Grid
+from trialbids.exporter.annotations.objectshapes import ObjectShape
+from trialbids.exporter.annotations.region import Drawing, Marked, Region, Target
 from trialbids.exporter.annotations.resolve import Placed
 from trialbids.exporter.release.image import Image
 from trialbids.exporter.release.masks import stage_masks
@@ -186,12 +192,94 @@ def test_a_label_map_leaves_as_one_too(tmp_path: Path) -> None:
     written = nibabel.load(next((tmp_path / "staged").rglob("*dseg.nii.gz")))
     assert isinstance(written, nibabel.Nifti1Image)
     voxels = np.asanyarray(written.dataobj)
-    assert voxels.dtype == np.uint16 and np.array_equal(
-        voxels, MIDDLE * np.uint16(200) + inside((4, 3, 2)) * np.uint16(400)
-    )
+    assert voxels.dtype == np.uint8 and np.array_equal(voxels, MIDDLE + inside((4, 3, 2)) * 2)
     table = next((tmp_path / "staged").rglob("*dseg.tsv")).read_text(encoding="utf-8").splitlines()
     assert table[0].split("\t")[:3] == ["index", "name", "abbreviation"]
-    assert table[1].split("\t") == ["200", "lesion1", "lesion", "SCT", "52988006", "Lesion"]
+    assert table[1].split("\t") == ["1", "lesion1", "lesion", "SCT", "52988006", "Lesion"]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 70_000), (2**40, -5)], ids=["from 0", "beyond 16 bit", "odd"])
+def test_regions_of_a_label_map_have_numbers_of_their_own(tmp_path: Path, numbers: tuple[int, int]) -> None:
+    drawn = of_one_map(tmp_path, MIDDLE, inside((4, 3, 2)))
+    staged = stage(tmp_path, *(replace(r, value=n) for r, n in zip(drawn, numbers, strict=True)))
+    assert staged.faults == () and names(staged)[-1].endswith("_dseg.nii.gz")
+    written = nibabel.load(next((tmp_path / "staged").rglob("*dseg.nii.gz")))
+    voxels = np.asanyarray(written.dataobj)  # pyright: ignore[reportAttributeAccessIssue]
+    table = next((tmp_path / "staged").rglob("*dseg.tsv")).read_text(encoding="utf-8").splitlines()[1:]
+    index = {line.split("\t")[1]: int(line.split("\t")[0]) for line in table}
+    assert sorted(index.values()) == [1, 2]
+    assert np.array_equal(voxels == index["lesion1"], MIDDLE)
+    assert np.array_equal(voxels == index["lesion2"], inside((4, 3, 2)))
+
+
+def test_regions_that_overlap_are_no_label_map_even_if_one_is_called_0(tmp_path: Path) -> None:
+    first, second = of_one_map(tmp_path, MIDDLE, inside((2, 2, 2)))
+    staged = stage(tmp_path, replace(first, value=0), replace(second, value=1))
+    assert len(names(staged)) == 2 and not any("dseg" in path for path in staged.paths)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A shape whose reading or placing fails in a way that nobody foresaw."""
+
+    error: type[Exception]
+
+    def on(self, grid: Grid) -> NDArray[np.uint8]:
+        raise self.error("of Grey^Anna")
+
+
+@pytest.mark.parametrize("error", [MemoryError, OverflowError, ValueError, OSError, AttributeError, struct.error])
+def test_whatever_a_drawing_raises_refuses_it_and_takes_the_others(tmp_path: Path, error: type[Exception]) -> None:
+    good = replace(REGION, shape=saved(tmp_path, MIDDLE), origin="line 3")
+    staged = stage(tmp_path, replace(REGION, shape=Odd(error)), good)
+    (fault,) = staged.faults
+    assert (fault.check, fault.severity) == ("F03", "error") and error.__name__ in fault.message
+    assert fault.message.startswith("line 2: ") and "Grey" not in fault.message
+    assert names(staged) == ["sub-A_ses-01_label-lesion_desc-R1_mask.nii.gz"]
+
+
+def test_an_object_that_cannot_be_read_any_more_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> Path:
+        raise AnnotationError("unreadable", "the object cannot be read as DICOM")
+
+    monkeypatch.setattr("trialbids.exporter.annotations.objectshapes.source_of", broken)
+    instance: Any = SimpleNamespace()
+    (fault,) = stage(tmp_path, replace(REGION, shape=ObjectShape(instance, 1))).faults
+    assert fault.check == "F03" and fault.message == "line 2: the object cannot be read as DICOM"
+
+
+def test_a_drawing_that_fails_on_its_way_into_a_file_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("trialbids.exporter.release.drawnfiles.encode", full)
+    staged = stage(tmp_path, *of_one_map(tmp_path, MIDDLE, inside((4, 3, 2))))
+    assert staged.paths == () and [f.check for f in staged.faults] == ["F03", "F03"]
+
+
+def test_a_point_without_a_place_is_refused(tmp_path: Path) -> None:
+    point = Marked(
+        origin="line 2", target=REGION.target, label=LESION, reader="R1", method="manual", low=(math.nan, 0, 0)
+    )
+    staged = stage(tmp_path, point)
+    assert staged.paths == () and [f.check for f in staged.faults] == ["F03"]
+
+
+def test_slices_that_contours_leave_out_are_told(tmp_path: Path) -> None:
+    def square(number: int) -> NDArray[np.float64]:
+        index = np.array([[0.5, 0.5, number], [3.5, 0.5, number], [3.5, 3.5, number], [0.5, 3.5, number]])
+        return index * [-2.0, -2.0, 3.0]
+
+    image = replace(IMAGE, shape=(6, 5, 9))
+    shape = ContoursShape((square(1), square(3), square(7)))
+    staged = stage(tmp_path, replace(REGION, shape=shape), image=image)
+    said = [f.message for f in staged.faults if f.check == "A05"]
+    assert any(message == "line 2: 4 slices between contoured ones have no contour" for message in said)
+    assert content(tmp_path, staged, "mask")["Checks"] == ["A05"]
+    whole = stage(tmp_path / "whole", replace(REGION, shape=ContoursShape((square(1), square(2)))), image=image)
+    assert whole.faults == ()
 
 
 def test_labels_that_overlap_are_no_label_map_but_are_all_there(tmp_path: Path) -> None:

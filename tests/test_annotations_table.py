@@ -49,6 +49,32 @@ def test_a_reader_is_the_same_in_the_order_of_dicom_and_after_a_run(tmp_path: Pa
     assert [again.code(name) for name in ("BLACK^ANNA", "…", "New")] == ["R1", "R3", "R4"]
 
 
+@pytest.mark.parametrize(
+    ("table", "dicom"),
+    [
+        ("Rowena Ashgrove", "Ashgrove^Rowena^^Dr"),
+        ("Prof. Dr. med. Élise Noir", "NOIR^ELISE"),
+        ("M. Jean Dupont", "Dupont^Jean"),
+        ("Bianca Rossi, M.D., Ph.D.", "Rossi^Bianca^^Dott.ssa^MD"),
+        ("M. Grey", "Grey^M"),
+        ("Black, Dra. Ana", "Black^Ana^^Mrs"),
+    ],
+)
+def test_a_title_makes_no_second_reader(tmp_path: Path, table: str, dicom: str) -> None:
+    for n, names in enumerate([(table, dicom), (dicom, table)]):
+        readers = Readers(tmp_path / f"{n}.tsv")
+        assert [readers.code(name) for name in names] == ["R1", "R1"]
+        readers.write()
+        again = Readers(tmp_path / f"{n}.tsv")
+        assert [again.code(name) for name in (*names, "Ann Other")] == ["R1", "R1", "R2"]
+
+
+def test_readers_of_one_family_and_titles_alone_stay_apart(tmp_path: Path) -> None:
+    readers = Readers(tmp_path / "readers.tsv")
+    names = ("Dr Anna Black", "Dr Berta Black", "Black^A", "Black^M", "Dr", "Prof", "LIDC-IDRI reading 1")
+    assert len({readers.code(name) for name in names}) == len(names)
+
+
 def test_a_label_of_the_dictionary_has_its_code_and_another_leaves_without_one(tmp_path: Path) -> None:
     known, other = read(tmp_path, HEAD + "a.nii,1.2,prostate,X,manual\na.nii,1.2,hotspot,X,manual\n")
     assert (known.label.code, known.is_listed) == ("41216001", True)

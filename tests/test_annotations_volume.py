@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from trialbids.exporter.annotations.grid import LPS_TO_RAS, Grid, MaskRefused, order_on
-from trialbids.exporter.annotations.volume import VolumeShape, labels_in
+from trialbids.exporter.annotations.volume import VolumeShape, labels_in, voxels_in
 
 GRID = grid_of((6, 5, 4), (0.5, 0.6, 3.0), rotation(0.2, 0.1, -0.3), (10.0, -20.0, 30.0))
 ALL_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -169,7 +170,7 @@ def test_a_header_that_claims_terabytes_is_refused_before_voxels_are_read(tmp_pa
     nrrd = tmp_path / "m.nrrd"
     nrrd.write_bytes(
         b"NRRD0004\ntype: uint8\ndimension: 3\nspace: left-posterior-superior\nsizes: 30000 30000 30000\n"
-        b"space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\nencoding: gzip\n\n"
+        b"space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\nencoding: gzip\n\n" + gzip.compress(b"\0")
     )
     nifti = tmp_path / "m.nii.gz"
     header = nibabel.Nifti1Header()
@@ -192,3 +193,18 @@ def test_a_grid_without_volume_takes_nothing() -> None:
     flat = Grid((6, 5, 4), tuple(np.diag([1.0, 1, 0, 1]).ravel()))
     with pytest.raises(MaskRefused, match="no usable geometry"):
         order_on(flat, (6, 5, 4), GRID.matrix)
+
+
+@pytest.mark.parametrize("read", [labels_in, voxels_in])
+def test_a_header_that_claims_more_than_any_image_has_is_refused_before_it_is_read(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape((32000, 32000, 32000))
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    path = tmp_path / "huge.nii"
+    path.write_bytes(header.binaryblock + bytes(1000))
+    with pytest.raises(MaskRefused, match="more voxels than any image has") as caught:
+        read(path)
+    assert caught.value.check == "F03"

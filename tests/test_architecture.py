@@ -25,7 +25,7 @@ AHEAD = {
     ("plan", "deidentify.pseudonyms"): "the plan gives the released names, which are pseudonyms",
     ("pipeline", "deidentify.pseudonyms"): "it hands them to the plan",
     ("pipeline", "qc.geometry"): "a criterion may ask what the checks of headers find; they are run where one does",
-    ("pipeline", "qc.metrics"): "a criterion after conversion may ask for a metric by its name",
+    ("pipeline", "qc.metricnames"): "a criterion after conversion may ask for a metric by its name",
 }
 
 

@@ -67,8 +67,8 @@ def test_the_same_table_in_every_form_is_the_same_to_us(tmp_path: Path, ending: 
         "AAA": {"score": "3.5", "stage": "1", "seen": "2020-01-02"},
         "BBB": {"score": "4", "stage": "2", "seen": "2019-12-31"},
     }
-    assert rows.values["AAA"] == {"score": 3.5, "stage": "1", "seen": -8.0}, "a day counts from the first session"
-    assert rows.kinds == {"score": float, "stage": str, "seen": float}
+    assert rows.values["AAA"] == {"score": 3.5, "stage": 1.0, "seen": -8.0}, "a day counts from the first session"
+    assert rows.kinds == {"score": float, "stage": float, "seen": float}
     assert not rows.refused and not rows.unmatched
 
 
@@ -172,7 +172,7 @@ def test_missing_codes_units_names_and_private_columns(tmp_path: Path) -> None:
         },
     )
     assert rows.participants == {"AAA": {"ca125": "n/a", "grade": "n/a"}, "BBB": {"ca125": "41.5", "grade": "1"}}
-    assert rows.values["BBB"] == {"ca125": 41.5, "grade": "1", "secret": 5}
+    assert rows.values["BBB"] == {"ca125": 41.5, "grade": 1.0, "secret": 5}
     assert not rows.refused and "secret" not in rows.described
     assert rows.described["grade"].levels == {"1": "low", "2": "high"}
 
@@ -228,6 +228,9 @@ def test_several_tables_are_one(tmp_path: Path) -> None:
         ({"note": {"levels": ["a"], "type": "number"}}, "give one of the two"),
         ({"note": {"type": "level"}}, "give its levels"),
         ({"CA 125": "number"}, "give another with as"),
+        ({"note": ["low\tgrade"]}, "holds a tab or a line end"),
+        ({"note": ["high "]}, "ends with a space"),
+        ({"note": [""]}, "is empty"),
         ({"note": {}}, "a codebook"),
         ({"note": "numbr"}, "'number', 'integer'"),
     ],

@@ -57,7 +57,17 @@ def test_of_two_sessions_in_one_window_none_is_taken_unless_one_has_the_visits_n
 def test_a_name_that_is_not_in_the_schedule_is_no_number(tmp_path: Path) -> None:
     rows = join(tmp_path, "id,v,score\nP1,1,1\nP1,V9,1\nP1,ses-02,3\n", visit("01", 0), visit("02", 180), visit="v")
     assert rows.sessions == {("AAA", "02"): {"score": "3"}}
-    assert [s.split(":")[0] for s in rows.unmatched[:2]] == ["clinical.csv line 2", "clinical.csv line 3"]
+    why = "its visit is no visit of the schedule (V1, V2) and no session's label"
+    assert rows.unmatched[:2] == (f"clinical.csv line 2: {why}", f"clinical.csv line 3: {why}")
+
+
+def test_criteria_ask_a_visit_for_its_own_value(tmp_path: Path) -> None:
+    text = "id,v,score\nP1,V1,40\nP1,V2,\n"
+    rows = join(tmp_path, text, visit("01", 0), visit("02", 180), visit="v")
+    assert rows.by_visit == {"score"} and rows.visit_values["AAA", "02"] == {"score": None}
+    assert rows.values["AAA"] == {"score": 40.0}, "all visits that have a value agree"
+    rows = join(tmp_path, "id,score\nP1,40\n", visit("01", 0), visit("02", 180))
+    assert not rows.by_visit, "a table without visits speaks of the participant"
 
 
 def test_days_count_from_the_baseline_that_the_trial_names(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,31 @@ def test_an_entity_that_grows_does_not_fill_the_memory(tmp_path: Path) -> None:
     bomb = f'<!DOCTYPE a [<!ENTITY e0 "{"a" * 50}">{levels}]><LidcReadMessage>&e11;</LidcReadMessage>'
     with pytest.raises(UsageError, match="no XML"):
         read_lidc(write(tmp_path / "a.xml", bomb))
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!DOCTYPE LidcReadMessage [<!ENTITY x "9.1">]>',
+        '<!DOCTYPE LidcReadMessage [<!ENTITY x SYSTEM "secret.txt">]>',
+        '<!DOCTYPE LidcReadMessage SYSTEM "secret.txt">',
+        '<!DOCTYPE LidcReadMessage [<!ENTITY % x SYSTEM "secret.txt"> %x;]>',
+    ],
+)
+def test_a_file_with_a_document_type_is_refused(tmp_path: Path, declared: str) -> None:
+    (tmp_path / "secret.txt").write_text("9.1")
+    with pytest.raises(UsageError, match="DOCTYPE"):
+        read_lidc(write(tmp_path / "a.xml", declared + lidc_xml("9.1", "9.0", [BIG]).partition("?>")[2]))
+
+
+def test_a_file_that_is_huge_or_none_is_refused_at_once(tmp_path: Path) -> None:
+    with (tmp_path / "a.xml").open("wb") as huge:
+        huge.truncate(2**33)
+    with pytest.raises(UsageError, match="larger than 64 MB"):
+        read_lidc(tmp_path / "a.xml")
+    os.mkfifo(tmp_path / "b.xml")
+    with pytest.raises(UsageError, match="is no file"):
+        read_lidc(tmp_path / "b.xml")
 
 
 @given(*(st.integers(0, 8) for _ in range(4)))

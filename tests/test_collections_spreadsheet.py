@@ -67,6 +67,24 @@ def test_types_come_from_the_cells_and_codes_for_missing_are_no_values(tmp_path:
     assert "PatientName" in said and "Phone" in said
 
 
+def test_a_decimal_comma_makes_a_number_too(tmp_path: Path) -> None:
+    cells = ("3,0;1.5;1,234", "4,5;27,3;2,500", "2,75;2.5;3,125", "1;3;4,000")
+    rows = (f"{name};{row}" for name, row in zip(PATIENTS, cells, strict=True))
+    file = write(tmp_path / "c.csv", "PatientID;Marker;Mixed;Open", *rows)
+    text = propose_table(file, PATIENTS)
+    assert {n: c.kind for n, c in table_of(text).columns.items()} == {"Marker": "number", "Mixed": "number"}
+    assert "# Open: number     # its signs may stand for thousands or for decimals" in text
+
+
+def test_names_that_differ_in_letter_case_alone_are_told(tmp_path: Path) -> None:
+    rows = [f"{name},{n + 1},{n + 2},{n + 60}" for n, name in enumerate(PATIENTS)]
+    text = propose_table(write(tmp_path / "c.csv", "PatientID,size,Size,Age", *rows), PATIENTS)
+    said = {line.split(":")[0].strip(): line for line in text.splitlines() if "     # " in line}
+    assert "another column than Size" in said["size"] and "another column than size" in said["Size"]
+    assert "age of the images' headers leaves too" in said["Age"]
+    assert list(table_of(text).columns) == ["size", "Size", "Age"]
+
+
 def test_subjects_in_several_rows_need_a_visit_that_only_a_person_can_name(tmp_path: Path) -> None:
     file = write(tmp_path / "c.csv", "PatientID,Size", *(f"{p},{n}" for n, p in enumerate([*PATIENTS, *PATIENTS])))
     text = propose_table(file, PATIENTS)

@@ -48,17 +48,27 @@ def test_a_study_of_chexpert_is_one_row_with_words_for_its_numbers(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("row", "words", "says"),
     [
-        (f"{TRAIN}/somebody/view1_frontal.jpg,Female,68,Frontal,AP,,,,,,,,,,,,,,", "line 3: Path"),
-        (f"{TRAIN}/patient00002/study1/view1_frontal.jpg,Male,68,Frontal,AP,2.0,,,,,,,,,,,,,", "line 3: No Finding"),
-        (f"{TRAIN}/patient00001/study1/view2_lateral.jpg,Female,68,Lateral,,,,,,,,,,,,,,,", "line 3: no_finding"),
+        ("somebody/view1_frontal.jpg,Female,68,Frontal,AP,,,,,,,,,,,,,,", "line 3: Path", ["positive"]),
+        ("patient2/study1/view1_frontal.jpg,Male,,Frontal,AP,2.0,,,,,,,,,,,,,", "line 3: no_finding", ["positive", ""]),
+        ("patient00001/study1/view2_lateral.jpg,Female,68,Lateral,,,,,,,,,,,,,,,", "line 3: no_finding", [""]),
     ],
-)
-def test_a_row_of_chexpert_that_cannot_be_used_is_named(tmp_path: Path, row: str, words: str) -> None:
-    good = f"{TRAIN}/patient00001/study1/view1_frontal.jpg,Female,68,Frontal,AP,1.0,,,,,,,,,,,,,"
-    with pytest.raises(UsageError, match=words):
-        FORMS["chexpert"](write(tmp_path / "train.csv", CHEXPERT, good, row))
+)  # fmt: skip
+def test_a_value_of_chexpert_that_cannot_be_used_is_blank_for_its_study_and_named(
+    tmp_path: Path, row: str, words: str, says: list[str]
+) -> None:
+    good = f"{TRAIN}/patient00001/study1/view1_frontal.jpg,Female,68,Frontal,AP,1.0,,,,0.0,,,,,,,,,"
+    row = row.replace("Lateral,,,,,,", "Lateral,,,,,,0.0")
+    sheet = FORMS["chexpert"](write(tmp_path / "train.csv", CHEXPERT, good, f"{TRAIN}/{row}"))
+    (remark,) = sheet.remarks
+    assert remark.startswith(words) and sheet["no_finding"] == says
+    assert sheet["lung_lesion"][0] == "negative", "what the views agree in stays"
+
+
+def test_a_table_without_one_path_of_chexpert_is_none_of_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="line 2: Path"):
+        FORMS["chexpert"](write(tmp_path / "train.csv", CHEXPERT, "a.jpg,Female,68,Frontal,AP,,,,,,,,,,,,,,"))
 
 
 def test_a_patient_of_rsna_is_one_row_with_all_its_boxes(tmp_path: Path) -> None:
@@ -95,6 +105,25 @@ def test_without_its_file_of_classes_the_finding_is_blank(tmp_path: Path) -> Non
 def test_a_row_of_rsna_that_cannot_be_used_is_named(tmp_path: Path, rows: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         read_rsna(write(tmp_path / "l.csv", LABELS, *rows))
+
+
+@pytest.mark.parametrize("second", ["a,,,,,0", "a,1,2,3,,1", "a,1,2,-3,4,1", "a,1,2,3,4,0"])
+def test_one_patient_of_rsna_who_contradicts_himself_costs_nobody_else(tmp_path: Path, second: str) -> None:
+    labels = write(tmp_path / "l.csv", LABELS, "a,1,2,3,4,1", "b,5,6,7,8,1", second)
+    assert [(row["patient"], row["target"], row["opacities"]) for row in rows_of("rsna", labels)] == [
+        ("a", "", ""), ("b", "1", "1"),
+    ]  # fmt: skip
+    read = read_rsna(labels)
+    assert [box.patient for box in read.boxes] == ["b"] and read.remarks[0].startswith("line 4: ")
+
+
+def test_a_class_of_rsna_that_differs_is_blank_and_named(tmp_path: Path) -> None:
+    labels = write(tmp_path / "l.csv", LABELS, "a,,,,,0", "b,,,,,0", "c,,,,,0")
+    name = "stage_2_detailed_class_info.csv"
+    write(tmp_path / name, "patientId,class", "a,Normal", "b,Normal", "a,Lung Opacity", "c,odd", "a,Normal")
+    sheet = FORMS["rsna"](labels)
+    assert sheet["finding"] == ["", "normal", ""]
+    assert [remark.split(": ")[0] for remark in sheet.remarks] == [f"{name} line 4", f"{name} line 5"]
 
 
 def test_the_file_name_of_picai_says_whose_a_lesion_map_is(tmp_path: Path) -> None:

@@ -83,6 +83,14 @@ def test_masks_hold_exactly_what_was_drawn(annotated: Annotated, form: str):
         assert round(float(row["value"])) in counts, row
 
 
+def test_a_reader_of_tables_and_objects_is_one_person(annotated: Annotated):
+    with annotated.made.drawn.open(encoding="utf-8", newline="") as opened:
+        people = {row["reader"] for row in csv.DictReader(opened)}
+    assert "Rowena Ashgrove" in people
+    codes = read_tsv(annotated.trial.work / "readers.tsv")
+    assert len(codes) == len(people) and sum("Ashgrove" in row["reader"] for row in codes) == 1
+
+
 def test_a_fraction_keeps_its_shares(annotated: Annotated):
     (row,) = annotated.truth("fractional")
     (found,) = annotated.drawn_on(row["series_uid"], "_probseg.nii.gz")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from eligibilitymaker import candidate, exclude, include
 
 from trialbids.exporter.errors import UsageError
-from trialbids.exporter.select.eligibility import Candidate, Columns, check_names, decisions_of, hidden_names, judge
+from trialbids.exporter.select.eligibility import (
+    Candidate,
+    Columns,
+    Eligibility,
+    check_levels,
+    check_names,
+    decided_by,
+    hidden_names,
+    judge,
+    strange_labels,
+)
 from trialbids.exporter.trial.eligibility import Criterion
 
 ONE = [
@@ -22,9 +33,8 @@ ONE = [
 def out(candidates: Sequence[Candidate], *criteria: Criterion, **more: object) -> dict[str, str]:
     """The first reason of every stack that is out, as decision and number of the criterion."""
     numbered = tuple(c.model_copy(update={"id": f"c{n}"}) for n, c in enumerate(criteria))
-    outcomes = judge(candidates, numbered, **more)  # pyright: ignore[reportArgumentType]
-    found = {stack: decisions_of(numbered, said) for stack, said in outcomes.items()}
-    return {stack: f"{those[0].decision} {those[0].reason}" for stack, those in found.items() if those}
+    found = decided_by(Eligibility(numbered, **more), candidates)  # pyright: ignore[reportArgumentType]
+    return {stack: f"{those[0].decision} {those[0].reason}" for stack, those in found.items()}
 
 
 def test_a_criterion_takes_out_whole_units_of_its_level() -> None:
@@ -84,16 +94,22 @@ def test_a_header_value_of_a_session_is_that_in_which_all_its_images_agree() -> 
     assert found == dict.fromkeys(("P1/V2/3/T2w-sag", "P1/V2/4/DWI-ax"), "quarantine criterion-c0")
 
 
-def test_a_column_is_the_visits_then_the_subjects_and_a_subject_has_that_of_its_first_visit() -> None:
+def test_a_visit_has_its_own_value_and_never_another_visits() -> None:
     stacks = [candidate("P1/V2/1/T2w-sag", day=90), candidate("P1/V1/2/T2w-sag", day=0)]
     columns = Columns(
         {"score": float, "arm": str},
-        {"P1": {"arm": "A", "score": None}},
-        {("P1", "V1"): {"score": 2.0}, ("P1", "V2"): {"score": 5.0}},
+        {"P1": {"arm": "A", "score": 5.0}},
+        {("P1", "V1"): {"score": 5.0, "arm": "A"}, ("P1", "V2"): {"score": None}},
+        by_visit=frozenset({"score"}),
     )
-    assert set(out(stacks, exclude("session", "score > 4"), columns=columns)) == {"P1/V2/1/T2w-sag"}
-    assert out(stacks, include("session", "arm == 'A'"), columns=columns) == {}
-    assert out(stacks, include("subject", "score == 2"), columns=columns) == {}
+    assert out(stacks, include("session", "score > 4"), columns=columns) == {
+        "P1/V2/1/T2w-sag": "quarantine criterion-c0"
+    }
+    assert set(out(stacks, exclude("session", "score == None"), columns=columns)) == {"P1/V2/1/T2w-sag"}
+    assert out(stacks, include("session", "arm == 'A'"), columns=columns) == {}, "what holds for the participant"
+    assert out(stacks, include("subject", "score == 5"), columns=columns) == {}, "the first visit's"
+    later = replace(columns, sessions={("P1", "V1"): {"score": None}, ("P1", "V2"): {"score": 5.0}})
+    assert set(out(stacks, include("subject", "score == 5"), columns=later).values()) == {"quarantine criterion-c0"}
 
 
 def test_age_of_the_header_is_that_of_the_first_session() -> None:
@@ -137,3 +153,49 @@ def test_a_hidden_name_is_said() -> None:
     assert len(sentences) == 2
     assert "age from the clinical tables" in sentences[0]
     assert "site as the plan knows it" in sentences[1]
+
+
+def test_what_is_not_known_is_named_with_the_decision() -> None:
+    adult = include("subject", "age >= 18 and arm == 'A'", id="adult", sentence="Adults of arm A")
+    columns = Columns({"age": float, "arm": str}, {"P1": {"age": 40.0}})
+    found = decided_by(Eligibility((adult,), columns), ONE)
+    said = {stack[:2]: (those[0].decision, those[0].missing) for stack, those in found.items()}
+    assert said == {"P1": ("quarantine", "arm"), "P2": ("quarantine", "age, arm")}
+
+
+def test_the_site_of_a_person_seen_at_two_is_not_told() -> None:
+    both = [replace(ONE[0], site="S1"), replace(ONE[2], site="S2"), ONE[3]]
+    for order in (both, both[::-1]):
+        assert out(order, include("subject", "site == 'S2'")) == {
+            "P1/V1/1/T2w-sag": "quarantine criterion-c0",
+            "P1/V2/3/T2w-sag": "quarantine criterion-c0",
+        }
+
+
+@pytest.mark.parametrize(
+    ("level", "text", "says"),
+    [
+        ("stack", "snr > 3", "add `after: conversion`"),
+        ("session", "snr > 3", "write a criterion of level stack with `after: conversion`"),
+        ("session", "site == S02", "text stands in quotes: 'S02'"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_was_meant(level: str, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        check_names([include(level, text)], {}, (), later={"stack": {"snr": float}, "session": {"verdict": str}})
+
+
+def test_a_text_that_is_no_level_is_refused() -> None:
+    levels = {"arm": ("control", "treated")}
+    check_levels([include("subject", "arm in ('control', 'treated')"), include("subject", "site == 'x'")], levels)
+    with pytest.raises(
+        UsageError, match=r"arm is never 'Control' \(did you mean 'control'\?\); its levels are control"
+    ):
+        check_levels([exclude("subject", "arm == 'Control'")], levels)
+
+
+def test_a_label_that_nobody_has_is_told_without_repeating_it() -> None:
+    labels = {"site": {"S01", "S02"}, "session": {"V1"}}
+    assert strange_labels([include("subject", "site in ('S01', 'S02')")], labels) == ()
+    (said,) = strange_labels([exclude("session", "site == 's02'", id="north")], labels)
+    assert said == "criterion north compares site with 1 text that no site is called; they are S01, S02"

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from trialbids.exporter.errors import UsageError
+from trialbids.exporter.initialise import BODY
+from trialbids.exporter.select.decide import RULES
 from trialbids.exporter.trial import Trial, load_trial
+from trialbids.exporter.trial.eligibility import Criterion
 
 HEAD = "sources: [incoming]\noutput: bids\nwork: work\ncriteria:\n"
 
@@ -65,3 +71,21 @@ def test_an_id_stands_once(tmp_path: Path) -> None:
     one = "id: adult, level: subject, include: age >= 18, sentence: Adults"
     with pytest.raises(UsageError, match="the id adult stands twice"):
         load(tmp_path, one, one)
+
+
+def test_the_template_of_a_trial_shows_criteria_and_visits_that_can_be_read() -> None:
+    lines = [line.removeprefix("# ") for line in BODY.format(subject="PatientID", subject_note="", site="").split("\n")]
+    start = next(n for n, line in enumerate(lines) if line == "criteria:")
+    shown = yaml.safe_load("\n".join(lines[start : start + 3]))["criteria"]
+    assert [Criterion(**each).id for each in shown] == ["adult", "complete"]
+    assert {"visits", "baseline"} <= {line.partition(":")[0] for line in lines}
+
+
+def test_a_sentence_that_leaves_with_the_flow_speaks_of_no_configuration() -> None:
+    assert [rule.message for rule in RULES if "`" in rule.message] == []
+
+
+def test_what_a_proof_reads_does_not_load_the_harmoniser() -> None:
+    code = "import sys, trialbids.exporter.deidentify.documents; print('trialbids.exporter.harmonise' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

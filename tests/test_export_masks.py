@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawnmaker import LESION, ORGAN, T2, Drawn, Segment, block, drawn_voxels, rectangle
+from pydicom import dcmread
 from pydicom.sr.codedict import codes
 from test_export_tree import contents, rows
 
@@ -148,6 +149,40 @@ def test_a_changed_or_removed_source_makes_its_session_anew(tmp_path: Path) -> N
     (drawn.folder / "one.nii.gz").unlink()
     assert drawn.export(labels).run.sessions_written == 1
     assert not drawn.files("*mask*") and any("is not there" in message for _, message in issues(drawn))
+
+
+def test_a_structure_set_with_odd_numbers_stops_nothing(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path)
+    one, other = (rectangle((x, x + 5), (-5.0, 1.0), 8.0) for x in (-9.6, 0.4))
+    path = drawn.rtstruct({"Lesion 1": one, "Lesion 2": other})
+    data = dcmread(path)
+    for items, keyword in (
+        (data.StructureSetROISequence, "ROINumber"),
+        (data.ROIContourSequence, "ReferencedROINumber"),
+    ):
+        for item, number in zip(items, (0, 70_000), strict=True):
+            setattr(item, keyword, number)
+    data.save_as(path)
+    done = drawn.export("{objects: true}")
+    assert done.run.sessions_stopped == 0 and done.run.sessions_written == 1
+    assert [r["index"] for r in rows(named(drawn, "dseg.tsv"))] == ["1", "2"]
+    assert set(np.unique(drawn_voxels(named(drawn, "dseg.nii.gz")))) == {0, 1, 2}
+
+
+def test_the_rule_of_consensus_touches_only_sessions_in_which_one_can_arise(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path)
+    alone = {"file": drawn.mask("one.nii.gz", block(3, 3, 3)), "series_uid": T2}
+    other = {"file": drawn.mask("two.nii.gz", block(3, 3, 3, size=3)), "series_uid": T2}
+    mute = {**other, "reader": "net", "method": "automatic"}
+
+    def written(rule: str, more: Mapping[str, object]) -> int:
+        drawn.table(alone, more)
+        return drawn.export(f"{{table: drawn.csv, consensus: {rule}}}").run.sessions_written
+
+    assert [written(rule, mute) for rule in ("majority", "staple", "none")] == [1, 0, 0]
+    two = {**other, "reader": "Dr Black"}
+    assert [written(rule, two) for rule in ("none", "majority", "majority", "staple", "none")] == [1, 1, 0, 1, 1]
+    assert not drawn.files("*consensus*")
 
 
 def test_objects_that_do_not_belong_to_an_exported_image_have_none(tmp_path: Path) -> None:

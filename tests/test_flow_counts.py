@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from eligibilitymaker import candidate, exclude, include
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ TEXTS = {
 
 @st.composite
 def stacks(draw: st.DrawFn) -> list[Candidate]:
-    """Up to 20 stacks of three people, some joined from two series, some that the tool does not keep."""
+    """Up to 20 stacks of three people seen at two sites; some joined from two series, some not kept by the tool."""
     found = {}
     for number in range(draw(st.integers(1, 20))):
         subject, session = draw(st.sampled_from(("P1", "P2", "P3"))), draw(st.sampled_from(("V1", "V2")))
@@ -45,7 +46,8 @@ def stacks(draw: st.DrawFn) -> list[Candidate]:
         kind = draw(st.sampled_from(("T2w-sag", "T2w-ax", "DWI-ax")))
         name = f"{subject}/{session}/{series}/{kind}-{number}"
         modality = draw(st.sampled_from(("MR", "CT", None)))
-        found[name] = candidate(name, is_kept=draw(st.integers(0, 4)) > 0, modality=modality)
+        made = candidate(name, is_kept=draw(st.integers(0, 4)) > 0, modality=modality)
+        found[name] = replace(made, site=draw(st.sampled_from(("S1", "S2"))))
     return list(found.values())
 
 
@@ -143,6 +145,20 @@ def test_a_unit_leaves_with_its_last_stack_and_is_not_told_where_that_could_not_
     assert lines["criterion-a"].total.untold == Counts(1, 1, 1, 1)
     assert lines["planned"].sites["S1"].remaining == Counts()
     assert lines["planned"].sites["S2"].remaining == Counts(1, 1, 1, 1)
+
+
+def test_a_person_at_two_sites_is_one_person() -> None:
+    steps = (*BEFORE, Step("criterion-a", CRITERION, "a", "session", "include"), PLANNED)
+    items = [
+        Item("P1", "V1", "S1", ("u1",), "s1", "criterion-a", "criterion-a"),
+        Item("P1", "V2", "S2", ("u2",), "s2"),
+    ]
+    first, *_, criterion, last = count_flow(items, steps, {}).lines
+    assert first.total.remaining == Counts(1, 2, 2, 2)
+    assert [first.sites[site].remaining.subjects for site in ("S1", "S2")] == [1, 1]
+    assert criterion.total.removed == Counts(0, 1, 1, 1)
+    assert criterion.sites["S1"].removed == Counts(1, 1, 1, 1)
+    assert last.total.remaining == Counts(1, 1, 1, 1)
 
 
 def test_a_flow_without_sites_names_none() -> None:

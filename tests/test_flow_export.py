@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +61,7 @@ def trial_with(folder: Path, *criteria: str, more: str = "") -> Trial:
     (folder / "clinical.csv").write_text("id,age,arm\nPX-04711,40,A\nPX-24711,17,B\nPX-94711,50,B\n", encoding="utf-8")
     lines = [
         "sources: [incoming]\noutput: bids\nwork: work\nsite: {value: S01}\nfaces: allow",
-        "clinical: {table: clinical.csv, subject: id, columns: {age: number, arm: [A, B]}}",
+        "clinical: {table: clinical.csv, subject: id, columns: {age: number, arm: [A, B, C]}}",
         *([more] if more else []),
         *(["criteria:"] if criteria else []),
         *(f"  - {{{text}}}" for text in criteria),
@@ -105,6 +107,8 @@ def test_criteria_decide_after_the_tool_and_change_no_other_name(tmp_path: Path)
     for p in made.planned:
         assert p.row.bids_path == (before[p.row.stack_id] if p.row.decision == "keep" else "")
     write_exclusions(trial.work, planned(made))
+    rows = {row["series"][-3:]: (row["decision"], row["missing"]) for row in read_tsv(trial.work / "exclusions.tsv")}
+    assert rows == {"1.2": ("quarantine", "age"), "2.2": ("exclude", ""), "2.1": ("exclude", "")}
     reasons = {row["series"][-3:]: row for row in read_tsv(trial.work / "exclusions.tsv")}
     assert reasons["1.2"]["other_reasons"] == "criterion-both"
     assert reasons["2.1"]["other_reasons"] == "criterion-gap"
@@ -130,9 +134,14 @@ def test_the_command_draws_the_flow_and_counts_it_for_machines(tmp_path: Path) -
     assert shown.exit_code == 0
     assert "Three tesla" in shown.output
     assert "exclusions.tsv" in shown.output
+    assert "clinical rows and visits without a partner: 2\n  clinical.csv line 4: no images of this" in shown.output
+    listed = read_tsv(tmp_path / "work" / "plan-issues.tsv")
+    assert [row["check"] for row in listed] == ["C09", "C09"]
+    assert listed[1]["message"].endswith(": no row in clinical.csv")
     told = CliRunner().invoke(app, ["flow", str(tmp_path / "trial.yaml"), "--engine", "serial", "--json"])
     content = json.loads(told.output)
     assert content["schema"] == "trialbids-flow/1"
+    assert list(content["problems"].values()) == [2, 0, 0]
     assert content["steps"][-1]["remaining"] == {"subjects": 2, "sessions": 2, "series": 4, "stacks": 4}
     assert len(content["files"]) == 5
 
@@ -166,6 +175,48 @@ def test_a_criterion_that_names_somebody_does_not_leave(tmp_path: Path, field: s
         export(trial_with(tmp_path, text))
     assert "uendelberg" not in str(refused.value)
     assert not list((tmp_path / "bids").glob("curation/*"))
+
+
+@pytest.mark.parametrize("command", ["plan", "flow"])
+def test_a_criterion_that_names_somebody_stops_the_plan_before_anything_is_written(
+    tmp_path: Path, command: str
+) -> None:
+    trial = trial_with(tmp_path, "id: one, level: subject, exclude: arm == 'B', sentence: Not patient PX-14711")
+    done = CliRunner().invoke(app, [command, str(tmp_path / "trial.yaml"), "--engine", "serial"])
+    assert isinstance(done.exception, UsageError)
+    assert "its sentence holds a known identifier" in str(done.exception)
+    assert not [path.name for path in trial.work.iterdir() if path.name.startswith(("flow", "plan", "exclusions"))]
+
+
+def test_an_image_that_a_criterion_took_out_is_explained(tmp_path: Path) -> None:
+    trial = trial_with(tmp_path, "id: adult, level: subject, include: age >= 18, sentence: Adults only")
+    assert CliRunner().invoke(app, ["plan", str(tmp_path / "trial.yaml"), "--engine", "serial"]).exit_code == 0
+    untold = next(r["stack_id"] for r in read_tsv(trial.work / "plan.tsv") if r["decision"] == "quarantine")
+    shown = CliRunner().invoke(app, ["explain", str(tmp_path / "trial.yaml"), untold]).output.splitlines()
+    assert shown[2:4] == [
+        "  decision: quarantine (criterion-adult: Adults only)",
+        "  the criterion could not be told: not known is age",
+    ]
+
+
+def test_the_mistakes_of_a_criterion_are_told_by_the_plan(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="arm is never 'a'"):
+        plan(trial_with(tmp_path, "id: a, level: subject, include: arm == 'a', sentence: a"))
+    with pytest.raises(UsageError, match="snr is known after the conversion alone; add `after: conversion`"):
+        plan(trial_with(tmp_path, "id: a, level: stack, include: snr > 3, sentence: a"))
+    made = plan(trial_with(tmp_path, "id: a, level: subject, exclude: site == 's01', sentence: a"))
+    assert "no site is called; they are S01" in made.visits.notices[-1].message
+
+
+def test_a_criterion_on_metrics_is_planned_without_opencv(tmp_path: Path) -> None:
+    trial_with(tmp_path, "id: a, level: stack, include: snr > 3, after: conversion, sentence: a")
+    code = (
+        "import sys; from trialbids.exporter.cli import app\n"
+        f"app(['plan', {str(tmp_path / 'trial.yaml')!r}, '--engine', 'serial'], standalone_mode=False)\n"
+        "print(sorted({'cv2', 'nibabel', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 SECOND = (

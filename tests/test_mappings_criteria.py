@@ -96,6 +96,44 @@ def test_images(text: str, images: list[Record], truth: bool | None) -> None:
     assert Condition(text).truth({"n": 3}, images) is truth
 
 
+@pytest.mark.parametrize(("unsure", "truth"), [(0, True), (1, True), (2, None)])
+def test_a_number_within_bounds_is_among_those_that_it_can_be(unsure: int, truth: bool | None) -> None:
+    images = [DWI, *[UNTOLD] * unsure]
+    assert Condition("count(DWI) in (1, 2)").truth({}, images) is truth
+    assert Condition("count(DWI) not in (1, 2)").truth({}, images) is (None if truth is None else not truth)
+    assert Condition("count(DWI) >= 1 and count(DWI) <= 2").truth({}, images) is truth
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("age >= 18 and arm == 'A'", ("arm",)),
+        ("age < 18 or arm == 'A' and dose > 2", ("arm", "dose")),
+        ("dose > 2 and (age < 18 or site == 'S2')", ("dose", "site")),
+        ("not dose in (1, 2)", ("dose",)),
+        ("has(T2w, sag) or count(DWI) >= 9 or found('G04')", ("has(T2w, sag)", "found('G04')")),
+        ("age == None or arm == 'A'", ("arm",)),
+    ],
+)
+def test_what_is_not_known_and_would_decide_is_named(text: str, missing: tuple[str, ...]) -> None:
+    condition = Condition(text)
+    assert condition.truth({"age": 40}, [T2_UNTOLD]) is None
+    assert condition.untold({"age": 40}, [T2_UNTOLD]) == missing
+
+
+def test_a_text_without_quotes_is_told_from_a_misspelt_column() -> None:
+    with pytest.raises(ConditionError, match="text stands in quotes: 'S02'"):
+        Condition("site == S02").check({"site": str})
+    with pytest.raises(ConditionError, match="did you mean 'site'"):
+        Condition("sitte == 'S02'").check({"site": str})
+
+
+@pytest.mark.parametrize(("word", "meant"), [("sagittal", "sag"), ("coronal", "cor"), ("T2wTSE", "T2w")])
+def test_a_word_that_is_written_out_is_recognised(word: str, meant: str) -> None:
+    with pytest.raises(ConditionError, match=f"did you mean '{meant}'"):
+        Condition(f"has({word})")
+
+
 def test_what_a_check_found() -> None:
     findings = {"G04"}
     asked = Condition("found('G04') and not found(I01, 'I02')")

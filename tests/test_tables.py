@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 import unicodedata
 from pathlib import Path
 
@@ -86,3 +87,43 @@ def test_columns_without_a_name_are_no_fault(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a;b;;\n1;2;;\n3\n", encoding="utf-8")
     assert [(r["a"], r["b"]) for r in read_table(path)] == [("1", "2"), ("3", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('id,a\n1,"2\n3,4\n', 2),
+        ('id,a\n1,2\n3,"4\n5,6\n7,8"9\n', 3),
+        ('id,a\n1,"2\n2"\n3,"4\n5,6\n', 4),
+        ('id,a\n1,"x"\n3,"4\n' + "5,6\n" * 50_000, 3),
+        ('id,a\n1,"2\n3,"4"\n', 2),
+        ('"id,a\n1,2\n', 1),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_named_by_its_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"t\.csv: line {line}: this is no table: the quote that opens a cell here"):
+        read_table(path)
+
+
+def test_a_cell_that_is_too_long_is_named_by_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n"1",2\n3,' + "x" * 140_000 + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="line 3: this is no table: a cell is too long"):
+        read_table(path)
+
+
+def test_quotes_inside_a_cell_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n5" disc,"says ""no"", twice"\n', encoding="utf-8")
+    assert read_table(path) == [{"a": '5" disc', "b": 'says "no", twice'}]
+
+
+def test_a_hundred_thousand_columns_are_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    names = [f"c{n}" for n in range(100_000)]
+    path.write_text(",".join(names) + "\n" + ",".join(names) + "\n", encoding="utf-8")
+    start = time.monotonic()
+    assert read_table(path) == [dict(zip(names, names, strict=True))]
+    assert time.monotonic() - start < 5

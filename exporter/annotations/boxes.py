@@ -49,12 +49,14 @@ def put_on(mark: Marked, grid: Grid, instance: Instance | None) -> VoxelMark:
     """A box or point in voxels of a grid.
 
     ``instance`` is the one that ``sop_uid`` names. Raises ``MaskRefused``: A01 where it lies outside the image, or the
-    instance does not say where it lies.
+    instance does not say where it lies; F03 where a coordinate is no number.
     """
     corners = np.array([mark.low] if mark.high is None else list(product(*zip(mark.low, mark.high, strict=True))))
     if mark.sop_uid:
         corners = _of_pixels(corners, instance)
     index = _voxels_of(corners, grid)
+    if not np.isfinite(index).all():
+        raise MaskRefused("F03", "a corner holds a coordinate that is no number")
     last = np.array(grid.size) - 1
     if (index < -BESIDE - ROUNDING).any() or (index > last + BESIDE + ROUNDING).any():
         farthest = float(max(-index.min(), (index - last).max()))

@@ -21,10 +21,14 @@ REFUSALS = {"A01": "other grid than its image", "A02": "empty"}
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A drawing on its image's grid: ``voxels`` ``[X, Y, Z]``, 1 inside or a fraction."""
+    """A drawing on its image's grid: ``voxels`` ``[X, Y, Z]``, 1 inside or a fraction.
+
+    ``gaps`` are the slices between drawn ones that hold no contour, of what was drawn slice by slice.
+    """
 
     drawing: Drawing
     voxels: NDArray[Any]
+    gaps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,14 @@ def islands(put: Put) -> str:
     return f"falls into {len(sizes)} parts, the smallest of {min(sizes)} voxel{'s' if min(sizes) > 1 else ''}"
 
 
+def skipped_slices(put: Put) -> str:
+    """A05: contours on some slices only, as who draws every second one leaves them; nothing is filled in between."""
+    n = len(put.gaps)
+    if not n:
+        return ""
+    return f"{n} slice{'s' if n > 1 else ''} between contoured ones {'have' if n > 1 else 'has'} no contour"
+
+
 def annotator(put: Put) -> str:
     """A06: nobody signed it."""
     return "no reader is named" if put.drawing.reader == NOBODY else ""
@@ -67,6 +79,7 @@ CHECKS: tuple[tuple[str, Callable[[Put], str]], ...] = (
     ("A03", label_is_known),
     ("A04", touches_border),
     ("A05", islands),
+    ("A05", skipped_slices),
     ("A06", annotator),
 )
 """Each says what it finds, "" where that is nothing."""

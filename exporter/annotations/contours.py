@@ -34,7 +34,8 @@ class ContoursShape:
     """Closed polygons, each ``[N, 3]`` LPS mm in a plane; inside is what an odd number of them on a slice encloses.
 
     Holes are therefore right as inner contours (CLOSEDPLANAR_XOR, and most writers' CLOSED_PLANAR) and as keyholes. A
-    contour that is there twice, point for point, counts once: nobody draws one to undo itself.
+    line that is there twice, wherever it starts, whichever way it runs and whether or not its first point closes it,
+    counts once: nobody draws one to undo itself.
     """
 
     contours: tuple[NDArray[np.float64], ...]
@@ -75,8 +76,8 @@ class _Laid:
 
 def _laid(contours: tuple[NDArray[np.float64], ...], grid: Grid) -> _Laid | None:
     """The contours laid into the slices of the grid; None where none has an area."""
-    closed = (np.asarray(points, dtype=float) for points in contours if len(points) >= 3)
-    drawn = list({points.tobytes(): points for points in closed}.values())
+    rings = (_ring(np.asarray(points, dtype=float)) for points in contours)
+    drawn = list({_lines(ring): ring for ring in rings if len(ring) >= 3}.values())
     if not drawn:
         return None
     matrix = grid.from_lps()
@@ -94,6 +95,23 @@ def _laid(contours: tuple[NDArray[np.float64], ...], grid: Grid) -> _Laid | None
     following[starts + lengths - 1] = starts
     plane = np.delete(points, axis, axis=1)
     return _Laid(axis, slices, np.stack([plane, plane[following]], axis=1))
+
+
+def _ring(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A contour without points that repeat the one before, as a closing one does, and run round once."""
+    ring = points[(points != np.roll(points, -1, axis=0)).any(axis=1)]
+    half, odd = divmod(len(ring), 2)
+    return ring[:half] if not odd and np.array_equal(ring[:half], ring[half:]) else ring
+
+
+def _lines(ring: NDArray[np.float64]) -> bytes:
+    """The straight lines of a contour, in one order and direction: all that the filling knows of it."""
+    ends = np.stack([ring, np.roll(ring, -1, axis=0)], axis=1) + 0.0  # there is no second, negative zero
+    first = (ends[:, 0] != ends[:, 1]).argmax(axis=1)
+    number = np.arange(len(ends))
+    backwards = ends[number, 0, first] > ends[number, 1, first]
+    lines = np.where(backwards[:, None, None], ends[:, ::-1], ends).reshape(-1, 6)
+    return lines[np.lexsort(lines.T)].tobytes()
 
 
 def _axis(points: NDArray[np.float64], starts: NDArray[np.intp], grid: Grid) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .grid import Grid, MaskRefused, Shape
+from .headed import data_of, is_headed
 
 DICOM = (".dcm", ".dicom", ".ima")
 
@@ -22,9 +23,10 @@ class FileShape:
 
     def on(self, grid: Grid) -> NDArray[np.uint8] | NDArray[np.float32]:
         """As :meth:`.grid.Shape.on`."""
-        return self._shape().on(grid)
+        return self.opened().on(grid)
 
-    def _shape(self) -> Shape:
+    def opened(self) -> Shape:
+        """The shape that the file's kind of reader gives. Raises ``MaskRefused`` F03."""
         if self.file.suffix.casefold() in DICOM:
             from .objectshapes import part_of  # pydicom: only where a table names objects
 
@@ -42,9 +44,23 @@ def drawn_in(file: Path, value: int | None) -> Shape:
 
 
 def state_of(file: Path) -> str:
-    """Changes when the file does."""
+    """Changes when the file does, or the one beside it that its header names for the voxels."""
+    return " ".join(map(_stat, (file, *_beside(file))))
+
+
+def _stat(file: Path) -> str:
     try:
         stat = file.stat()
     except (OSError, ValueError):  # ValueError: no path can be so, such as one with a null character
         return "absent"
     return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
+def _beside(file: Path) -> tuple[Path, ...]:
+    if not is_headed(file):
+        return (file.with_suffix(".img"),) if file.suffix.casefold() == ".hdr" else ()
+    try:
+        data = data_of(file)
+    except (MaskRefused, OSError, ValueError, LookupError, OverflowError):
+        return ()
+    return (data,) if data != file else ()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +60,18 @@ class MaskRefused(Exception):
         self.check = check
 
 
+ODD = (
+    OSError, EOFError, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RuntimeError,
+    TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What input that nobody foresaw may raise in the libraries that read, place or compress it."""
+
+
+def odd(error: BaseException) -> str:
+    """What is said of such input: never the error's own words, which may quote it."""
+    return f"it is damaged, or too large to be placed ({type(error).__name__})"
+
+
 class Shape(Protocol):
     """Something drawn that can be put on a grid."""
 
@@ -66,6 +80,24 @@ class Shape(Protocol):
 
         Raises ``MaskRefused``: A01 another grid, A02 empty, F03 not readable.
         """
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A shape that lies in a file or object, and is read when it is wanted."""
+
+    def opened(self) -> Shape:
+        """The shape that was read. Raises ``MaskRefused`` F03."""
+        ...
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A shape that is drawn slice by slice."""
+
+    def gaps(self, grid: Grid) -> tuple[int, ...]:
+        """Slices without a drawing between slices with one. Raises ``MaskRefused`` as :meth:`Shape.on` does."""
         ...
 
 

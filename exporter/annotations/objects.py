@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConversionError
 from ..inventory.instance import Instance
 from ..tables import json_bytes, write_private
+from .grid import ODD, odd
 from .objectshapes import source_of
 from .region import METHODS, Method
 
@@ -159,6 +160,8 @@ def _read(instance: Instance) -> Facts:
         return Facts(problem=str(error), is_lost=error.reason == "unreadable")
     except ConversionError:
         return Facts(problem="the object is no longer where it was", is_lost=True)
+    except ODD as error:
+        return Facts(problem=odd(error), is_lost=True)
 
 
 def _of_seg(seg: SegObject) -> Facts:

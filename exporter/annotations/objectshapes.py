@@ -29,11 +29,19 @@ class ObjectShape:
 
     def on(self, grid: Grid) -> NDArray[Any]:
         """As :meth:`.grid.Shape.on`."""
+        return self.opened().on(grid)
+
+    def opened(self) -> Shape:
+        """The part as it was read. Raises ``MaskRefused`` F03."""
+        from .coded import AnnotationError
+
         try:
             source = source_of(self.instance)
         except ConversionError as error:
             raise MaskRefused("F03", "the object is no longer where it was") from error
-        return part_of(source, self.number).on(grid)
+        except AnnotationError as error:
+            raise MaskRefused("F03", str(error)) from error
+        return part_of(source, self.number)
 
 
 def source_of(instance: Instance) -> Path | Dataset:

@@ -89,7 +89,7 @@ class Region(Drawing):
     """A region: a shape that can be put on a grid.
 
     Regions of one ``source`` (a label map, a DICOM object) also leave as one label map, called ``set``, where they do
-    not overlap; ``value`` is the region's number in it. ``source`` is private, "" where the region stands alone.
+    not overlap; ``value`` is its number there. ``source`` is private, "" where the region stands alone.
     ``is_own_number`` says that every reader numbers the lesions anew: number 1 of two readers may be two lesions.
     """
 

@@ -1,4 +1,4 @@
-"""Masks and label maps saved as volumes: NIfTI by nibabel, NRRD and MetaImage by SimpleITK."""
+"""Masks and label maps saved as volumes: NIfTI by nibabel, NRRD and MetaImage by :mod:`.headed`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
@@ -17,12 +16,9 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from .grid import LPS_TO_RAS, Grid, MaskRefused, order_on
-
-if TYPE_CHECKING:
-    import SimpleITK
+from .headed import is_headed, read_headed
 
 NIFTI = (Nifti1Image, Nifti1Pair, Nifti2Image, Nifti2Pair)
-ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 REAL = "biuf"
 """Kinds of voxel types that can say inside and outside: colours, complex numbers and records cannot."""
 
@@ -33,10 +29,10 @@ PARTS = 64
 """Label values are looked for in so many slabs, to hold one slab's sorted copy at a time."""
 
 UNREADABLE = (
-    OSError, EOFError, ValueError, OverflowError, MemoryError, RuntimeError, zlib.error,
+    OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error,
     ImageFileError, HeaderDataError, HeaderTypeError, WrapStructError,
 )  # fmt: skip
-"""What a broken file makes nibabel and SimpleITK (RuntimeError) raise."""
+"""What a broken file makes nibabel and the readers of headers raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +78,7 @@ def labels_in(file: Path) -> tuple[int, ...]:
     Raises ``MaskRefused`` F03 where the file cannot be read, holds other than whole numbers, or claims more than
     1024×1024×1024 voxels.
     """
-    volume = _opened(file)
-    if np.prod([float(size) for size in volume.shape]) > LARGEST:
-        raise MaskRefused("F03", "the file claims more voxels than any image has")
-    voxels = volume.voxels()
+    voxels = voxels_in(file)
     found = {float(value) for part in np.array_split(voxels.reshape(-1, order="A"), PARTS) for value in np.unique(part)}
     if not all(value.is_integer() for value in found):
         raise MaskRefused("F03", "the voxels are no whole numbers, so they are no labels")
@@ -93,8 +86,14 @@ def labels_in(file: Path) -> tuple[int, ...]:
 
 
 def voxels_in(file: Path) -> NDArray[np.generic]:
-    """The voxels ``[X, Y, Z]`` in the file's own order. Raises ``MaskRefused`` F03 where the file cannot be read."""
-    return _opened(file).voxels()
+    """The voxels ``[X, Y, Z]`` in the file's own order.
+
+    Raises ``MaskRefused`` F03 where the file cannot be read or claims more than 1024×1024×1024 voxels.
+    """
+    volume = _opened(file)
+    if np.prod([float(size) for size in volume.shape]) > LARGEST:
+        raise MaskRefused("F03", "the file claims more voxels than any image has")
+    return volume.voxels()
 
 
 def _binary(voxels: NDArray[np.generic]) -> NDArray[np.bool_]:
@@ -108,7 +107,7 @@ def _binary(voxels: NDArray[np.generic]) -> NDArray[np.bool_]:
 
 def _opened(file: Path) -> _Volume:
     try:
-        return _itk(file) if file.suffix.casefold() in ITK_SUFFIXES else _nifti(file)
+        return _headed(file) if is_headed(file) else _nifti(file)
     except UNREADABLE as error:
         what = "cannot be read as NIfTI, NRRD or MetaImage" if _exists(file) else "is not there"
         raise MaskRefused("F03", f"the mask {what}") from error
@@ -122,6 +121,8 @@ def _exists(file: Path) -> bool:
 
 
 def _nifti(file: Path) -> _Volume:
+    if not file.is_file():  # a pipe would wait for ever
+        raise OSError("no file")
     kind = next((k for k in NIFTI if k.path_maybe_image(file)[0]), None)
     if kind is None:
         raise ImageFileError("neither NIfTI-1 nor NIfTI-2")
@@ -142,25 +143,6 @@ def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _itk(file: Path) -> _Volume:
-    import SimpleITK as sitk  # takes long to load; NIfTI masks do without
-
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # warnings would name the file
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    reader.ReadImageInformation()
-    if reader.GetNumberOfComponents() != 1:
-        raise MaskRefused("F03", "the mask's voxels are colours or vectors; save each label as one number")
-    axes = reader.GetDimension()
-    affine = np.eye(4)
-    shown = min(axes, 3)
-    direction = np.reshape(reader.GetDirection(), (axes, axes))[:shown, :shown]
-    affine[:shown, :shown] = direction * np.array(reader.GetSpacing()[:shown])
-    affine[:shown, 3] = reader.GetOrigin()[:shown]
-    return _Volume(_three(reader.GetSize()), LPS_TO_RAS @ affine, lambda: _itk_voxels(reader))
-
-
-def _itk_voxels(reader: SimpleITK.ImageFileReader) -> NDArray[np.generic]:
-    import SimpleITK as sitk
-
-    return sitk.GetArrayFromImage(reader.Execute()).T  # [Z, Y, X] to [X, Y, Z]
+def _headed(file: Path) -> _Volume:
+    stored = read_headed(file)
+    return _Volume(_three(stored.shape), LPS_TO_RAS @ stored.affine, stored.read)

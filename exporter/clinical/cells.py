@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +11,8 @@ from trialbids.mappings.clinical import clinical_rules
 
 from .column import ClinicalColumn
 from .days import day_in, form_of
+from .numbers import NUMBER, Decimals, NotRead, decimals_of
 
-NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-THOUSANDS_OR_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 LARGEST = 999_999
 """No measurement of a trial needs more, and a date or a telephone number is larger; give large ones in thousands."""
 
@@ -28,10 +26,6 @@ MOST_LEVELS = 10
 Typed = str | int | float | date | None
 
 
-class NotRead(ValueError):
-    """A cell is not what its column says; the sentence does not repeat it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cells:
     """A column's values, one a row, None where there is none, and a sentence for every cell that was refused."""
@@ -40,12 +34,16 @@ class Cells:
     refused: list[str]
 
 
-def read_cells(column: ClinicalColumn, cells: Sequence[str], where: Callable[[int], str]) -> Cells:
-    """Read all cells of a column; ``where`` names the place of a row. Equal cells are read once."""
+def read_cells(
+    column: ClinicalColumn, cells: Sequence[str], where: Callable[[int], str], whole: Sequence[str] = ()
+) -> Cells:
+    """Read cells of a column; ``where`` names the place of a row. Equal cells are read once. ``whole`` is the column
+    with all its rows, which together tell its decimal sign.
+    """
     distinct = set(cells)
     read: dict[str, Typed] = {}
     wrong: dict[str, str] = {}
-    reader = _reader(column, distinct)
+    reader = _reader(column, distinct, {*whole} or distinct)
     for cell in distinct:
         try:
             read[cell] = None if _is_missing(cell, column) else reader(cell)
@@ -74,14 +72,18 @@ def _float(cell: str) -> float:
     return float(cell.replace(",", "."))
 
 
-def _reader(column: ClinicalColumn, distinct: set[str]) -> Callable[[str], Typed]:
+def _reader(column: ClinicalColumn, distinct: set[str], whole: set[str]) -> Callable[[str], Typed]:
     if column.kind == "date":
         filled = {cell for cell in distinct if not _is_missing(cell, column)}
         found = form_of(filled, column.dates) if filled else None
         return lambda cell: _day(cell, found.form if found else "", found.reason if found else "")
+    decimals = Decimals()
+    if column.kind in ("number", "integer"):
+        said = (cell for cell in whole if not _is_missing(cell, column))
+        decimals = decimals_of(said, are_whole=column.kind == "integer")
     by_kind: dict[str, Callable[[str], Typed]] = {
-        "number": lambda cell: _number(cell, column),
-        "integer": lambda cell: _integer(cell, column),
+        "number": lambda cell: _number(cell, column, decimals),
+        "integer": lambda cell: _integer(cell, column, decimals),
         "level": lambda cell: _level(cell, column),
         "text": _text,
     }
@@ -105,10 +107,8 @@ def _level(cell: str, column: ClinicalColumn) -> str:
     raise NotRead(f"not one of the levels {', '.join(known[:MOST_LEVELS])}{more}")
 
 
-def _number(cell: str, column: ClinicalColumn) -> float:
-    if THOUSANDS_OR_DECIMALS.fullmatch(cell):
-        raise NotRead("the comma may stand for thousands or for decimals; write 1234 or 1.234")
-    number = _float(cell) if _is_number(cell) else math.nan
+def _number(cell: str, column: ClinicalColumn, decimals: Decimals) -> float:
+    number = decimals.read(cell)
     if not math.isfinite(number):
         raise NotRead("not a number")
     if abs(number) > LARGEST:
@@ -120,8 +120,8 @@ def _number(cell: str, column: ClinicalColumn) -> float:
     return number
 
 
-def _integer(cell: str, column: ClinicalColumn) -> int:
-    number = _number(cell, column)
+def _integer(cell: str, column: ClinicalColumn, decimals: Decimals) -> int:
+    number = _number(cell, column, decimals)
     if not number.is_integer():
         raise NotRead("not a whole number")
     return int(number)

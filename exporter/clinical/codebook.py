@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
-from ..tables import plain, read_table
+from ..tables import plain, read_lines
 from ..trial.clinical import LONGEST
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
@@ -66,8 +66,8 @@ def read_codebook(path: Path) -> dict[str, Entry]:
 
     Raises ``UsageError`` where the file is no data dictionary; a wrong line is named.
     """
-    rows = read_table(path)
-    found = {column.casefold(): column for column in (rows[0] if rows else ())}
+    rows = read_lines(path)
+    found = {column.casefold(): column for column in (rows[0][1] if rows else ())}
     where = {key: next((found[h] for h in headings if h in found), "") for key, headings in HEADINGS.items()}
     for key in ("name", "type"):
         if not where[key]:
@@ -76,7 +76,7 @@ def read_codebook(path: Path) -> dict[str, Entry]:
                 "from Project Setup as CSV"
             )
     entries: dict[str, Entry] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         said = {key: row[column] if column else "" for key, column in where.items()}
         name = said["name"]
         if name in entries:

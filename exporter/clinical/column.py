@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,10 @@ UNITS = {"months": "M", "month": "M", "weeks": "W", "week": "W", "days": "D", "d
 
 PYTHON_TYPES: Mapping[str, type] = {"number": float, "integer": int, "level": str, "date": float, "text": str}
 """What criteria meet: a date is a number of days since the subject's first session."""
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_PADDED = re.compile(r"0[0-9]+")
+"""Numbers as whoever reads a released table takes them; a code with a zero in front stays text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,13 @@ class ClinicalColumn:
     def leaves(self) -> bool:
         """Is the column released?"""
         return self.release and not self.refusal
+
+    @property
+    def python_type(self) -> type:
+        """What criteria meet: levels that are all numbers are numbers, as they are to readers of the released table."""
+        if self.kind == "level" and all(_NUMBER.fullmatch(c) and not _PADDED.fullmatch(c) for c in self.levels):
+            return float
+        return PYTHON_TYPES[self.kind]
 
     @property
     def oldest(self) -> float:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain
+from itertools import chain, combinations
 
 from ..plan.visits import Visit
 from ..trial.clinical import Clinical, VisitWindow
 from .cells import Cells, Typed, read_cells, shown
 from .codebook import read_codebook
 from .collections import FORMS
-from .column import PYTHON_TYPES, ClinicalColumn, settle
+from .column import ClinicalColumn, settle
 from .matching import Ids, baseline_of, ids_of, match_rows
 from .rows import NOTHING, ClinicalRows, Phenotype, Value
 from .schedule import Schedule, day_of
@@ -125,15 +125,16 @@ def _joined(opened: _Opened, ids: Ids, schedule: Schedule) -> _Joined:
         column = column.refused(why) if why else column
         if column.release and column.refusal:
             refused.append(f"{table.table.name}: the column {column.source} is refused: {column.refusal}")
-        read = _read(column, [whole[place] for place in places], [sheet.lines[place] for place in places], table)
+        read = _read(column, whole, places, sheet, table)
         refused += read.refused if column.leaves or not column.release else ()
         cells[column.name] = [read.values[at[place]] for place in matched.rows.values()]
         columns.append(column)
     return _Joined(table, tuple(columns), tuple(matched.rows), cells, matched.unmatched, tuple(refused))
 
 
-def _read(column: ClinicalColumn, cells: Sequence[str], lines: Sequence[int], table: Clinical) -> Cells:
-    return read_cells(column, cells, lambda at: f"{table.table.name} line {lines[at]}")
+def _read(column: ClinicalColumn, whole: Sequence[str], places: Sequence[int], sheet: Sheet, table: Clinical) -> Cells:
+    where = lambda at: f"{table.table.name} line {sheet.lines[places[at]]}"  # noqa: E731
+    return read_cells(column, [whole[place] for place in places], where, whole)
 
 
 def _together(joined: Sequence[_Joined], visits: Sequence[Visit], remarks: tuple[str, ...]) -> ClinicalRows:
@@ -155,6 +156,7 @@ def _together(joined: Sequence[_Joined], visits: Sequence[Visit], remarks: tuple
                 row[column.name] = text
             if of_people and not is_constant:
                 refused += _disagreeing(each, column, participants)
+    refused += _alike([*columns, *(name for name in ("age", "sex") if name not in columns)])
     by_subject, by_visit = _for_criteria(joined, visits)
     return ClinicalRows(
         columns=tuple(columns),
@@ -166,7 +168,8 @@ def _together(joined: Sequence[_Joined], visits: Sequence[Visit], remarks: tuple
         described={c.name: c for each in joined for c in each.columns if c.leaves},
         values=by_subject,
         visit_values=by_visit,
-        kinds={c.name: PYTHON_TYPES[c.kind] for each in joined for c in each.columns},
+        kinds={c.name: c.python_type for each in joined for c in each.columns},
+        by_visit=frozenset(c.name for each in joined if each.table.has_visits for c in each.columns),
     )
 
 
@@ -182,8 +185,18 @@ def _disagreeing(each: _Joined, column: ClinicalColumn, participants: Mapping[st
     return [f"{name}: {column.source}: the rows of sub-{subject} differ, so it has no value" for subject in several]
 
 
+def _alike(names: Sequence[str]) -> Iterator[str]:
+    """Sentences on names of the participants and sessions that differ in letter case alone; the headers' come last."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(names):
+        alike[name.casefold()].append(name)
+    for same in alike.values():
+        for one, other in combinations(same, 2):
+            yield f"the columns {one} and {other} both leave and differ in letter case alone: rename one with as"
+
+
 def _phenotype(each: _Joined) -> Phenotype:
-    by_visit = each.table.visit is not None or each.table.date is not None
+    by_visit = each.table.has_visits
     leaving = [c for c in each.columns if c.leaves]
     texts = [shown(each.cells[c.name], c) for c in leaving]
     names = [c.name for c in leaving]
@@ -212,7 +225,7 @@ def _for_criteria(
     by_visit: dict[tuple[str, str], dict[str, Value]] = defaultdict(dict)
     for each in joined:
         rows: dict[str, list[Sequence[Value]]] = defaultdict(list)
-        plain = [_plain(each.visits, cells, first) for cells in each.cells.values()]
+        plain = [_plain(column, each.visits, each.cells[column.name], first) for column in each.columns]
         for v, *row in zip(each.visits, *plain, strict=True):
             rows[v.subject].append(row)
             by_visit[v.subject, v.session].update(zip(each.cells, row, strict=True))
@@ -222,8 +235,12 @@ def _for_criteria(
     return dict(by_subject), dict(by_visit)
 
 
-def _plain(visits: Iterable[Visit], cells: Sequence[Typed], first: Mapping[str, date]) -> list[Value]:
-    """A column's values with days as numbers."""
+def _plain(
+    column: ClinicalColumn, visits: Iterable[Visit], cells: Sequence[Typed], first: Mapping[str, date]
+) -> list[Value]:
+    """A column's values with days, and levels that are all numbers, as numbers."""
+    if column.kind == "level" and column.python_type is float:
+        return [None if value is None else float(str(value)) for value in cells]
     return [
         _days_since(value, first.get(v.subject)) if isinstance(value, date) else value
         for v, value in zip(visits, cells, strict=True)

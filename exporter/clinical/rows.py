@@ -32,8 +32,9 @@ class ClinicalRows:
 
     ``values`` and ``visit_values`` are for criteria, and private: typed (``kinds``), of all columns, released or not,
     by subject, and by subject and session; a day is a number, in days since the subject's first session. A subject's
-    value is None where its filled rows do not agree; those of a visit stand in ``visit_values``. ``without_images``
-    counts the ids of the tables that no image came under.
+    value is None where its filled rows do not agree; those of a visit stand in ``visit_values``. ``by_visit`` are the
+    columns of tables that have a visit or a date. ``without_images`` counts the ids of the tables that no image came
+    under.
     """
 
     columns: tuple[str, ...]
@@ -46,6 +47,7 @@ class ClinicalRows:
     values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     visit_values: Mapping[tuple[str, str], Mapping[str, Value]] = field(default_factory=dict)
     kinds: Mapping[str, type] = field(default_factory=dict)
+    by_visit: frozenset[str] = frozenset()
     without_images: int = 0
 
     def rows(self) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -10,6 +10,8 @@ from ..plan.visits import Visit
 from ..trial.clinical import VisitWindow
 
 NO_IMAGES = "no images of this visit"
+MOST_NAMED = 12
+"""So many visits of the schedule are named where a row's is none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Schedule:
         labelled = [v for v in sessions if cell.casefold() in _names_of(v)]
         if window is None:
             found = labelled or ([] if self.windows else _numbered(cell, sessions))
-            return Match(tuple(found), "" if found else NO_IMAGES)
+            return Match(tuple(found), "" if found else self._stranger(cell))
         inside = [v for v in sessions if _is_in(self.day(v), window)]
         inside = [v for v in inside if v in labelled] or inside
         due = f"its window (day {window.day} ± {window.window})"
@@ -78,6 +80,15 @@ class Schedule:
         if len(near) > 1 and near[0][0] == near[1][0]:
             return Match(reason="two sessions lie equally near to the row's day; say which by the session's label")
         return Match((near[0][2],), distance=near[0][0])
+
+    def _stranger(self, cell: str) -> str:
+        """Why no session has this name; the cell itself is not repeated, it may hold anything."""
+        if not cell:
+            return "its visit is missing"
+        if not self.windows:
+            return NO_IMAGES
+        known = ", ".join([*self.windows][:MOST_NAMED]) + (", …" if len(self.windows) > MOST_NAMED else "")
+        return f"its visit is no visit of the schedule ({known}) and no session's label"
 
     def _width(self, day: date, sessions: Sequence[Visit]) -> int | None:
         """The window of the visit that is due at this day, the widest of several."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
 
 from ..errors import UsageError
-from ..tables import read_table
+from ..tables import read_lines
+from .celltext import cell_text
+from .workbook import read_page
 
 WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 PARQUET = frozenset({".parquet", ".pq"})
 MOST_NAMED = 40
 """So many columns are named where one is not there."""
+MOST_CELLS = 50_000_000
+"""Of a Parquet file, which names its cells before it is unpacked."""
+
+MOST_REMARKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Sheet:
             if name not in self.columns:
                 known = ", ".join(list(self.columns)[:MOST_NAMED])
                 more = f" and {len(self.columns) - MOST_NAMED} more" if len(self.columns) > MOST_NAMED else ""
-                hint = f"; {'; '.join(self.remarks)}" if self.remarks else ""
+                hint = f"; {'; '.join(self.remarks[:MOST_REMARKS])}" if self.remarks else ""
                 raise UsageError(f"{self.path}: has no column {name}; its columns are {known}{more}{hint}")
 
 
@@ -54,37 +59,21 @@ def read_sheet(path: Path, sheet: str | None = None) -> Sheet:
         raise UsageError(f"{path}: is no workbook, so it has no sheet {sheet}; remove sheet, or give the workbook")
     if ending in PARQUET:
         return _parquet(path)
-    rows = read_table(path)
+    numbered = read_lines(path)
+    rows = [row for _, row in numbered]
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
     unnamed = columns.pop("", None)
     remarks = ("a column has no name in the header, nothing of it is read",) if unnamed and any(unnamed) else ()
-    return Sheet(path, columns, range(2, len(rows) + 2), remarks)
+    return Sheet(path, columns, [line for line, _ in numbered], remarks)
 
 
 def _workbook(path: Path, name: str | None) -> Sheet:
-    from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
-
-    names: list[str] = []
-    try:
-        with CalamineWorkbook.from_path(path) as book:
-            names = book.sheet_names
-            sheet = book.get_sheet_by_name(name) if name is not None else book.get_sheet_by_index(0)
-            merged = sheet.merged_cell_ranges or []
-            rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
-    except WorksheetNotFound as error:
-        raise UsageError(f"{path}: has no sheet {name}; its sheets are {', '.join(names)}") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or 'the file is damaged'})") from error
-    except (CalamineError, ValueError, IndexError) as error:
-        kind = path.suffix.casefold().lstrip(".")
-        raise UsageError(f"{path}: cannot be read as a workbook; save it again as {kind} without a password") from error
-    filled = [(line, [_text(cell) for cell in row]) for line, row in enumerate(rows, start=1)]
-    filled = [(line, cells) for line, cells in filled if any(cells)]
-    if not filled:
-        raise UsageError(f"{path}: sheet {sheet.name} is empty; the first row must name the columns")
-    top, header = filled[0]
-    is_merged = {at for (row, first), (_, last) in merged if row == top - 1 for at in range(first + 1, last + 1)}
-    return _tabled(path, header, filled[1:], is_merged)
+    page = read_page(path, name)
+    if not page.rows:
+        raise UsageError(f"{path}: sheet {page.name} is empty; the first row must name the columns")
+    top, header = page.rows[0]
+    is_merged = {at for (row, first), (_, last) in page.merged if row == top - 1 for at in range(first + 1, last + 1)}
+    return _tabled(path, header, page.rows[1:], is_merged)
 
 
 def _tabled(path: Path, header: Sequence[str], rows: Sequence[tuple[int, list[str]]], merged: set[int]) -> Sheet:
@@ -116,28 +105,16 @@ def _parquet(path: Path) -> Sheet:
     from pyarrow import ArrowException, parquet
 
     try:
-        table = parquet.ParquetFile(path).read()
+        file = parquet.ParquetFile(path)
+        if file.metadata.num_rows * file.metadata.num_columns > MOST_CELLS:
+            raise UsageError(f"{path}: holds more than {MOST_CELLS:,} cells; save the columns that are needed")
+        table = file.read()
         names: list[str] = table.column_names
-        columns = {name.strip(): list(map(_text, table[at].to_pylist())) for at, name in enumerate(names)}
+        columns = {name.strip(): list(map(cell_text, table[at].to_pylist())) for at, name in enumerate(names)}
     except (ArrowException, OSError, ValueError, OverflowError) as error:
         raise UsageError(f"{path}: cannot be read as Parquet; it is damaged, or something else") from error
     if len(columns) < len(names):
-        twice = next(name for name in names if names.count(name) > 1 or name != name.strip())
-        raise UsageError(f"{path}: the column {twice.strip()} stands twice; rename or remove one")
+        twice = next(name for name, count in Counter(name.strip() for name in names).items() if count > 1)
+        raise UsageError(f"{path}: the column {twice} stands twice; rename or remove one")
     columns.pop("", None)
     return Sheet(path, columns, range(1, table.num_rows + 1))
-
-
-def _text(cell: object) -> str:
-    """A cell as a CSV would hold it: whole numbers without a point, days in ISO's form, nothing for nothing."""
-    if isinstance(cell, str):
-        return cell.strip()
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat()
-    return cell.isoformat() if isinstance(cell, date) else str(cell)

@@ -11,8 +11,7 @@ from typing import Any
 from trialbids.mappings.fields import allow_list
 from trialbids.mappings.scores import SCORES
 
-from ..select.facts import LEVELS
-from ..select.flow import SCHEMA, UNITS
+from ..select.flow import LEVELS, SCHEMA, UNITS
 from ..select.parsimony import CATEGORIES
 from . import prose, shapes
 from .flowlooks import AFTER, ASKS, KINDS, is_sentence, is_step
@@ -206,7 +205,7 @@ def _quality() -> Spec:
         "schema": _one_of("trialbids-qc/1"),
         "verdict": _one_of("pass", "warn", "waived", "fail"),
         "checks": [check],
-        "metrics": Each(prose.texts_of("qc/metrics.py").__contains__, Leaf(shapes.is_number)),
+        "metrics": Each(prose.texts_of("qc/metricnames.py").__contains__, Leaf(shapes.is_number)),
     }
 
 

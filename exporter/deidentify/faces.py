@@ -16,8 +16,8 @@ from trialbids.mappings.record import Record
 
 from ..convert import Volume, encode
 from ..errors import ConversionError
+from .facewords import IN_VIEW, NOT_EXCLUDED
 
-IN_VIEW, NOT_EXCLUDED = "face-in-view", "face-not-excluded"
 TIMEOUT_S = 3600
 
 

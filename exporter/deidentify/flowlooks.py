@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..select.drawing import CRITICAL, FONTS, png_chunks
-from ..select.facts import LEVELS
-from ..select.flow import ALL_SITES, CRITERION, MILESTONE, OWN_STEPS, TOOL
+from ..select.flow import ALL_SITES, CRITERION, LEVELS, MILESTONE, OWN_STEPS, TOOL
 from . import prose, shapes
 from .look import Leak, Look
 

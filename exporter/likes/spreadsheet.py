@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import yaml
 
 from trialbids.mappings.clinical import clinical_rules
 
+from ..clinical.cells import LARGEST
 from ..clinical.column import ClinicalColumn
+from ..clinical.numbers import NotRead, decimals_of, is_number
 from ..clinical.sheet import WORKBOOKS, Sheet, read_sheet
 from ..clinical.suspects import suspicion
+from ..clinical.workbook import sheet_names
 from ..errors import UsageError
-from ..trial.clinical import RESERVED
+from ..trial.clinical import RESERVED, is_alike
 
 KEYS = (
     "patientid", "tciapatientid", "tciaid", "tciasubjectid", "subjectid", "caseid", "participantid", "casesubmitterid",
@@ -30,23 +34,30 @@ MISSING = frozenset({
 })  # fmt: skip
 """Codes for a value that is not there, over those that every clinical table may use; TCGA writes them in brackets."""
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+OF_HEADERS = ("age", "sex")
+"""Columns of participants that leave without any table, as the images' headers say them."""
+
 MOST_LEVELS, LONGEST_LEVEL = 12, 40
-LARGEST = 999_999
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One column: how it would leave (``spec``, as in ``trial.yaml``), or why it should not (``reason``)."""
+    """One column: how it would leave (``spec``, as in ``trial.yaml``), or why it should not (``reason``).
+
+    ``remark`` is what a person must know who lets it leave.
+    """
 
     name: str
     spec: Any
     reason: str = ""
+    remark: str = ""
 
     def line(self) -> str:
         """As a line of ``trial.yaml``."""
         said = f"{flow(self.name)}: {flow(self.spec)}"
-        return f"    # {said}     # {self.reason}" if self.reason else f"    {said}"
+        if self.reason:
+            return f"    # {said}     # {self.reason}"
+        return f"    {said}     # {self.remark}" if self.remark else f"    {said}"
 
 
 def propose_table(path: Path, patients: Collection[str]) -> str:
@@ -55,8 +66,9 @@ def propose_table(path: Path, patients: Collection[str]) -> str:
     Raises ``UsageError`` where no sheet has a column that holds ids of patients that were seen.
     """
     name, sheet, key = _keyed(path, patients)
-    taken = set(RESERVED) | {"age", "sex"} & set(sheet.columns)
+    taken = set(RESERVED) | set(OF_HEADERS) & set(sheet.columns)
     proposals = [propose(column, sheet[column], sheet[key], taken) for column in sheet.columns if column != key]
+    proposals = [_beside(p, sheet.columns) for p in proposals]
     twice = len(set(sheet[key]) - {""}) < sum(bool(cell) for cell in sheet[key])
     lines = ["clinical:", f"  table: {flow(str(path))}"]
     lines += [f"  sheet: {flow(name)}"] if name else []
@@ -83,10 +95,25 @@ def propose(column: str, cells: Sequence[str], subjects: Sequence[str], taken: s
     if released != column:
         spec["as"] = released
     refusal = _refusal(column, kind, filled, cells, subjects)
+    remark = _alike(released)
     if not refusal:
         taken.add(released)
     short = spec.get("type") or spec.get("levels")
-    return Proposal(column, short if len(spec) == 1 else spec, refusal)
+    return Proposal(column, short if len(spec) == 1 else spec, refusal, remark)
+
+
+def _alike(released: str) -> str:
+    """What to know of a name that is a header's column but for its letter case."""
+    other = next((name for name in OF_HEADERS if is_alike(name, released)), "")
+    said = f"{other} of the images' headers leaves too, and may differ; with 'as: {other}' this takes its place"
+    return said if other else ""
+
+
+def _beside(proposal: Proposal, names: Iterable[str]) -> Proposal:
+    """The proposal with a word on a column of the sheet whose name is the same but for its letter case."""
+    other = next((name for name in names if is_alike(name, proposal.name)), "")
+    remark = f"another column than {other}, which differs in letter case alone: keep one"
+    return replace(proposal, remark=remark) if other else proposal
 
 
 def _keyed(path: Path, patients: Collection[str]) -> tuple[str, Sheet, str]:
@@ -108,15 +135,7 @@ def _keyed(path: Path, patients: Collection[str]) -> tuple[str, Sheet, str]:
 
 
 def _sheets(path: Path) -> Sequence[str]:
-    if path.suffix.casefold() not in WORKBOOKS:
-        return [""]
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        with CalamineWorkbook.from_path(path) as book:
-            return book.sheet_names
-    except (OSError, CalamineError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as a workbook") from error
+    return sheet_names(path) if path.suffix.casefold() in WORKBOOKS else [""]
 
 
 def _key(sheet: Sheet, patients: Collection[str]) -> str:
@@ -131,7 +150,7 @@ def _key(sheet: Sheet, patients: Collection[str]) -> str:
 
 def _kind(filled: Sequence[str]) -> str:
     """``integer``, ``number``, ``date``, ``level`` or ``text``."""
-    if filled and all(NUMBER.fullmatch(cell) for cell in filled):
+    if filled and all(is_number(cell) for cell in filled):
         return "integer" if all(re.fullmatch(r"[+-]?\d+", cell) for cell in filled) else "number"
     if filled and all(re.fullmatch(r"\d{4}-\d\d-\d\d([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}", cell) for cell in filled):
         return "date"
@@ -148,12 +167,26 @@ def _refusal(column: str, kind: str, filled: Sequence[str], cells: Sequence[str]
         return "free text, or too many different words"
     if kind == "date":
         return "a date; moved with the subject's offset if you let it leave"
-    if kind in ("integer", "number") and any(abs(float(cell)) > LARGEST for cell in filled):
-        return "large numbers, as identifiers are"
+    if kind in ("integer", "number"):
+        numbers = _numbers(filled, are_whole=kind == "integer")
+        if any(abs(number) > LARGEST for number in numbers):
+            return "large numbers, as identifiers are"
+        if not numbers:
+            return "its signs may stand for thousands or for decimals"
     named = clinical_rules().named(column, kind)
     if named:
         return f"its name says that it {named}"
     return suspicion(ClinicalColumn(column, column, kind), cells, subjects)
+
+
+def _numbers(cells: Sequence[str], *, are_whole: bool) -> list[float]:
+    """The numbers of those cells that can be read in one way only."""
+    decimals = decimals_of(cells, are_whole=are_whole)
+    numbers = []
+    for cell in cells:
+        with suppress(NotRead):
+            numbers.append(decimals.read(cell))
+    return numbers
 
 
 def _is_code(cell: str) -> bool:

@@ -33,7 +33,8 @@ class Planned:
     """One stack with its decision, its visit and its place in the tree.
 
     ``acquisition`` is the public word for the acquisition (``a01``); ``stem`` is the file name without extension.
-    ``others`` are reasons of criteria beside that of the row, in the order of the criteria.
+    ``others`` are reasons of criteria beside that of the row, in the order of the criteria; ``missing`` names what is
+    not known where the criterion of the row could not be told.
     """
 
     row: PlanRow
@@ -44,6 +45,7 @@ class Planned:
     stem: str = ""
     message: str = ""
     others: tuple[str, ...] = ()
+    missing: str = ""
 
 
 EVERYBODY = Eligibility()
@@ -119,9 +121,8 @@ def _without(planned: Planned, against: Sequence[Decision]) -> Planned:
         return replace(planned, others=tuple(d.reason for d in against))
     first, *others = against
     row = replace(planned.row, decision=first.decision, reason=first.reason, bids_path="")
-    return Planned(
-        row, planned.harmonised, planned.visit, message=first.message, others=tuple(d.reason for d in others)
-    )
+    reasons = tuple(d.reason for d in others)
+    return Planned(row, planned.harmonised, planned.visit, message=first.message, others=reasons, missing=first.missing)
 
 
 def _order(h: Harmonised) -> tuple[object, ...]:

@@ -1,8 +1,14 @@
-"""What the plan has to say about a subject."""
+"""What the plan has to say about a subject, and the private list of all that it says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..tables import tsv_bytes, write_atomic
+
+PLAN_ISSUES_FILE = "plan-issues.tsv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +22,8 @@ class Notice:
     severity: str
     subject: str
     message: str
+
+
+def write_notices(path: Path, notices: Iterable[Notice]) -> None:
+    """``plan-issues.tsv``: what is known before a pixel is read; written anew with every plan."""
+    write_atomic(path, tsv_bytes(("check", "severity", "subject", "message"), map(asdict, notices)))

@@ -27,6 +27,7 @@ HEAD = (
 )
 TAIL = ("confidence", "qc_verdict", "final_decision", "edited", "description")
 PLAN_FILE = "plan.tsv"
+EXCLUSIONS_FILE = "exclusions.tsv"
 HISTORY = "plan-history"
 
 

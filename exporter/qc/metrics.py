@@ -6,7 +6,7 @@ Of a 4D image the first volume is measured, of a colour image the mean of its co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log, pi, sqrt
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..convert.foreground import first_volume, foreground
 from ..convert.volume import Volume
+from .metricnames import METRIC_NAMES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,19 +83,15 @@ def cover(regions: Regions) -> float | None:
     return regions.inside.n / regions.values.size if regions.values.size else None
 
 
-METRICS: tuple[tuple[str, Callable[[Regions], float | None]], ...] = (
-    ("mean", mean),
-    ("snr", snr),
-    ("efc", efc),
-    ("fber", fber),
-    ("foreground", cover),
+METRICS: Mapping[str, Callable[[Regions], float | None]] = dict(
+    zip(METRIC_NAMES, (mean, snr, efc, fber, cover), strict=True)
 )
 
 
 def measure(volume: Volume) -> dict[str, float]:
     """Every metric that is defined for this volume, by name."""
     regions = regions_of(volume)
-    found = {name: metric(regions) for name, metric in METRICS}
+    found = {name: metric(regions) for name, metric in METRICS.items()}
     return {name: float(f"{value:.6g}") for name, value in found.items() if value is not None and np.isfinite(value)}
 
 

@@ -11,20 +11,17 @@ from numpy.typing import NDArray
 
 from ..annotations.checks import Put, cautions
 from ..annotations.consensus import READER, Rule, consensus, method_of
-from ..annotations.grid import MaskRefused
-from ..annotations.readers import NOBODY
+from ..annotations.grid import MaskRefused, odd
 from ..annotations.region import Fault, Region
-from .drawnfiles import DrawnFiles, content_of
+from ..annotations.voices import compared, has_voice
+from .drawnfiles import UNMADE, DrawnFiles, content_of
 from .image import Image
 
 NO_MASK = "no voxel is in the consensus of"
 
 
 class Agreed:
-    """What readers drew, kept in bits until all of a session is there.
-
-    Algorithms and readers who are not named have no voice: nobody knows whether they are one or several.
-    """
+    """What readers drew, kept in bits until all of a session is there."""
 
     def __init__(self, rule: Rule | None) -> None:
         self._rule: Rule | None = rule
@@ -33,11 +30,10 @@ class Agreed:
 
     def add(self, region: Region, image: Image, voxels: NDArray[Any]) -> None:
         """One reader's mask."""
-        if self._rule is None or region.kind != "binary" or region.method == "automatic" or region.reader == NOBODY:
+        if self._rule is None or not has_voice(region):
             return
         self._images[image.path] = image
-        if region.is_own_number:  # all that a reader drew under the label is compared
-            region = replace(region, lesion=None)
+        region = compared(region)
         drawn = self._drawn[image.path, region.name]
         bits = np.packbits(voxels.astype(bool))
         mine = next((at for at, (other, _) in enumerate(drawn) if other.reader == region.reader), None)
@@ -50,7 +46,10 @@ class Agreed:
         """One mask for each label that two readers or more drew; an empty one is told instead."""
         for (path, name), drawn in self._drawn.items():
             if self._rule is not None and len({region.reader for region, _ in drawn}) > 1:
-                self._write(self._rule, self._images[path], name, drawn, files, faults)
+                try:
+                    self._write(self._rule, self._images[path], name, drawn, files, faults)
+                except UNMADE as error:
+                    faults.append(Fault("F03", drawn[0][0].series_uid, f"consensus of {name}: {odd(error)}", "warning"))
 
     def _write(
         self,
@@ -77,4 +76,5 @@ class Agreed:
             faults.append(Fault(refusal.check, region.series_uid, f"consensus of {name}: {refusal}"))
             return
         content = content_of(region, image, [c.check for c in said])
-        files.write_volume(image, stem, found, {**content, "Method": method_of(rule, len(drawn))})
+        made = files.volume(image, stem, found, {**content, "Method": method_of(rule, len(drawn))})
+        files.write_all(image, made)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trialbids.mappings.labels import Label
 from trialbids.mappings.names import derived_entities, stem
 
-from ..annotations.grid import Grid, MaskRefused
+from ..annotations.grid import ODD, Grid, MaskRefused
 from ..annotations.region import Drawing
 from ..convert import Volume, encode
 from ..tables import json_bytes
@@ -24,6 +24,9 @@ PET = "pet"
 """Masks on a PET image lie in ``anat``, as the standard has no other place, with ``space-pet``."""
 
 TWICE = "a second one of the same label by the same reader on this image; a lesion number tells them apart"
+UNMADE = tuple(error for error in ODD if error is not OSError)
+"""What making a file may raise; a full disk (``OSError``) is no fault of the drawing and stops the run."""
+
 CASES = "its label or reader differs from an earlier one's only in upper and lower case; rename it"
 
 
@@ -53,10 +56,17 @@ class DrawnFiles:
             raise MaskRefused("A01", TWICE)
         self._names[f"{key}\0"] = key
 
-    def write_volume(self, image: Image, name: str, voxels: NDArray[Any], content: Mapping[str, Any]) -> None:
-        """A NIfTI on the image's grid and its JSON."""
-        self.write(image, f"{name}.nii.gz", encode(_volume(voxels, Grid(image.shape, image.affine).matrix)))
-        self.write(image, f"{name}.json", json_bytes({**content, **_reference(image)}))
+    def volume(self, image: Image, name: str, voxels: NDArray[Any], content: Mapping[str, Any]) -> Mapping[str, bytes]:
+        """A NIfTI on the image's grid and its JSON, by name; nothing is written. Raises one of :data:`UNMADE`."""
+        return {
+            f"{name}.nii.gz": encode(_volume(voxels, Grid(image.shape, image.affine).matrix)),
+            f"{name}.json": json_bytes({**content, **_reference(image)}),
+        }
+
+    def write_all(self, image: Image, made: Mapping[str, bytes]) -> None:
+        """Files that were made, beside the image's masks."""
+        for name, data in made.items():
+            self.write(image, name, data)
 
     def write(self, image: Image, name: str, data: bytes) -> None:
         """Any file beside the image's masks."""

@@ -304,6 +304,7 @@ class _Export:
             is_exported=True,
             others={r.stack_id: r.others for r in results if r.others},
             messages={r.stack_id: r.final.message for r in results if r.final.message},
+            missing={r.stack_id: r.final.missing for r in results if r.final.missing},
         )
         flow = flow_of(ended, self.trial)
         write_flow(self.trial.work, flow, self.trial.trial)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from ..deidentify.faces import IN_VIEW, NOT_EXCLUDED
+from ..deidentify.facewords import IN_VIEW, NOT_EXCLUDED
 from ..deidentify.marks import PIXELS
 from ..pipeline import Plan
 from ..plan.build import BY_A_PERSON
-from ..plan.row import PlanRow
+from ..plan.row import EXCLUSIONS_FILE, PlanRow
 from ..qc.geometry import GEOMETRY
 from ..select.decide import sentence_of
 from ..select.flow import (
@@ -42,9 +42,9 @@ IDENTIFIER_FOUND = "identifier-found"
 """Why a session is in quarantine in whose files something stood that may not leave."""
 
 FLOW_FILES = ("flow.json", "flow.tsv", "flow.svg", "flow.png")
-EXCLUSIONS_FILE = "exclusions.tsv"
 EXCLUSION_COLUMNS = (
-    "stack_id", "subject", "session", "site", "series", "first_reason", "other_reasons", "sentence"
+    "stack_id", "subject", "session", "site", "series", "decision", "first_reason", "missing", "other_reasons",
+    "sentence",
 )  # fmt: skip
 HELD = frozenset((IN_VIEW, NOT_EXCLUDED, PIXELS.keyword, IDENTIFIER_FOUND))
 SENTENCES: Mapping[str, str] = {
@@ -67,7 +67,8 @@ class Ended:
     """What a run came to, stack by stack.
 
     ``rows`` are those of the plan, with the final decision after an export (``is_exported``). ``others`` are further
-    reasons by ``stack_id``, ``messages`` what is said of a stack in private.
+    reasons by ``stack_id``, ``messages`` what is said of a stack in private, ``missing`` what was not known where a
+    criterion could not be told.
     """
 
     plan: Plan
@@ -75,6 +76,7 @@ class Ended:
     is_exported: bool = False
     others: Mapping[str, Sequence[str]] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def planned(plan: Plan) -> Ended:
@@ -160,10 +162,14 @@ def _is_there(paths: Sequence[Path], data: bytes, title: str) -> bool:
 
 
 def write_exclusions(work: Path, ended: Ended) -> Path:
-    """The private list of every stack that is out: its first reason, all others, and what is said of it."""
+    """The private list of every stack that is out: its first reason, all others, and what is said of it.
+
+    ``missing`` names the values that were not known where the criterion of the first reason could not be told.
+    """
     path = work / EXCLUSIONS_FILE
     others = {p.row.stack_id: p.others for p in ended.plan.planned} | dict(ended.others)
     messages = {p.row.stack_id: p.message for p in ended.plan.planned} | dict(ended.messages)
+    missing = {p.row.stack_id: p.missing for p in ended.plan.planned} | dict(ended.missing)
     rows = [
         {
             "stack_id": row.stack_id,
@@ -171,7 +177,9 @@ def write_exclusions(work: Path, ended: Ended) -> Path:
             "session": row.session,
             "site": row.site,
             "series": row.series_uid,
+            "decision": _decision(row),
             "first_reason": row.reason,
+            "missing": missing.get(row.stack_id, ""),
             "other_reasons": " ".join(others.get(row.stack_id, ())),
             "sentence": messages.get(row.stack_id) or SENTENCES.get(row.reason) or sentence_of(row.reason),
         }

@@ -25,7 +25,7 @@ from ..deidentify.identifiers import (
     write_identifiers,
 )
 from ..deidentify.marks import Marks
-from ..deidentify.options import NOT_CLAIMED, Options
+from ..deidentify.options import NOT_CLAIMED, Options, options_of
 from ..deidentify.shapes import Rules
 from ..errors import UsageError
 from ..pipeline import Plan
@@ -221,6 +221,14 @@ def refuse_named_columns(clinical: ClinicalRows, known: Known) -> None:
         if any(people.in_text(level) for level in column.levels):
             recode = "leave the column out, or recode it"
             raise UsageError(f"clinical: column {column.name}: one of its levels is somebody's name; {recode}")
+
+
+def refuse_named_in(plan: Plan, trial: Trial) -> None:
+    """As :func:`refuse_named_criteria`, for a plan of which nothing is written yet. Raises ``UsageError``."""
+    if trial.criteria:
+        known = known_of(plan, trial.work)
+        terms = terms_of(trial, options_of(trial), plan.visits.all, known, plan.clinical)
+        refuse_named_criteria(trial.criteria, Guard(known, terms).searches)
 
 
 def identifier_test(known: Known) -> Callable[[str], bool]:

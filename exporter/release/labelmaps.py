@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotations.region import Region
+from ..annotations.grid import odd
+from ..annotations.region import Fault, Region
 from ..tables import tsv_bytes
-from .drawnfiles import DrawnFiles, source_of
+from .drawnfiles import UNMADE, DrawnFiles, source_of
 from .image import Image
 
 COLUMNS: Mapping[str, str] = {
@@ -26,7 +27,7 @@ COLUMNS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class _Map:
-    """A label map that grows: ``voxels`` uint16, 0 outside."""
+    """A label map that grows: ``voxels`` uint16, 0 outside, else the place in ``regions`` counted from 1."""
 
     image: Image
     voxels: NDArray[np.uint16]
@@ -50,22 +51,39 @@ class LabelMaps:
         if found is None:
             found = self._maps[key] = _Map(image, np.zeros(voxels.shape, np.uint16))
         inside = voxels.astype(bool)
-        found.overlaps = found.overlaps or bool(found.voxels[inside].any())
-        found.voxels[inside] = region.value
+        found.overlaps = found.overlaps or bool((inside & found.voxels.astype(bool)).any())
+        found.voxels[inside] = len(found.regions) + 1
         found.regions.append(region)
         found.checks.update(checks)
 
-    def write(self, files: DrawnFiles) -> None:
-        """Those of two regions and more that do not overlap; a second one of a name is numbered."""
+    def write(self, files: DrawnFiles, faults: list[Fault]) -> None:
+        """Those of two regions and more that do not overlap; a second one of a name is numbered.
+
+        Regions are numbered 1, 2 … in the order of their own numbers, which may begin at 0 or go beyond what a voxel
+        holds. A map that cannot be made is told; its regions are there, each as a mask.
+        """
         for found in self._maps.values():
             if found.overlaps or len(found.regions) < 2:
                 continue
             first = found.regions[0]
             name = _free(files, found.image, first)
-            smallest = np.uint8 if found.voxels.max() <= np.iinfo(np.uint8).max else np.uint16
-            files.write_volume(found.image, name, found.voxels.astype(smallest), _content(found))
-            rows = [_row(region) for region in sorted(found.regions, key=lambda r: r.value)]
+            regions, numbers = _numbered(found.regions)
+            try:
+                volume = files.volume(found.image, name, numbers[found.voxels], _content(found))
+            except UNMADE as error:
+                faults.append(Fault("F03", first.series_uid, f"label map of {first.origin}: {odd(error)}", "warning"))
+                continue
+            files.write_all(found.image, volume)
+            rows = [_row(number, region) for number, region in enumerate(regions, start=1)]
             files.write(found.image, f"{name}.tsv", tsv_bytes(tuple(COLUMNS), rows, empty="n/a"))
+
+
+def _numbered(regions: list[Region]) -> tuple[list[Region], NDArray[np.uint8 | np.uint16]]:
+    """The regions in the order of their own numbers, and the new number of each by its place from 1 (0 stays 0)."""
+    order = sorted(range(len(regions)), key=lambda place: regions[place].value)
+    numbers = np.zeros(len(regions) + 1, np.uint8 if len(regions) <= np.iinfo(np.uint8).max else np.uint16)
+    numbers[np.array(order) + 1] = np.arange(1, len(regions) + 1)
+    return [regions[place] for place in order], numbers
 
 
 def _free(files: DrawnFiles, image: Image, region: Region) -> str:
@@ -90,10 +108,10 @@ def _content(found: _Map) -> dict[str, Any]:
     }
 
 
-def _row(region: Region) -> dict[str, str]:
+def _row(number: int, region: Region) -> dict[str, str]:
     label = region.label
     return {
-        "index": str(region.value),
+        "index": str(number),
         "name": region.name,
         "abbreviation": label.name,
         "scheme": label.scheme if label.code else "",

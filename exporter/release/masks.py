@@ -11,14 +11,14 @@ import numpy as np
 from ..annotations.boxes import put_on
 from ..annotations.checks import Caution, Put, cautions
 from ..annotations.consensus import Rule
-from ..annotations.grid import Grid, MaskRefused
+from ..annotations.grid import ODD, Grid, MaskRefused, Opens, Shape, Sliced, odd
 from ..annotations.region import Drawing, Fault, Marked, Region
 from ..annotations.resolve import NOT_EXPORTED, Placed
 from ..inventory.instance import Instance
 from ..plan.build import Planned
 from .agreed import Agreed
 from .boxtables import BoxTables
-from .drawnfiles import DrawnFiles, content_of
+from .drawnfiles import UNMADE, DrawnFiles, content_of
 from .image import Image
 from .labelmaps import LabelMaps
 from .session import StagedMasks
@@ -68,11 +68,14 @@ class _Staging:
         except MaskRefused as refusal:
             self._faults.append(Fault(refusal.check, drawing.series_uid, f"{drawing.origin}: {refusal}"))
             return
+        except UNMADE as error:
+            self._faults.append(Fault("F03", drawing.series_uid, f"{drawing.origin}: {odd(error)}"))
+            return
         self._faults += [*placed.notes, *checks]
 
     def finish(self) -> StagedMasks:
         """The files that take several drawings, then the list of all."""
-        self._maps.write(self._files)
+        self._maps.write(self._files, self._faults)
         self._tables.write(self._files)
         self._agreed.write(self._files, self._faults)
         return StagedMasks(tuple(self._files.paths), tuple(self._faults))
@@ -85,16 +88,18 @@ class _Staging:
         return [Fault(c.check, drawing.series_uid, f"{drawing.origin}: {c.message}", "warning") for c in said]
 
     def _put_region(self, region: Region, candidates: Mapping[str, Image]) -> Sequence[Caution]:
-        stack, voxels = _only(candidates, lambda _, grid: region.shape.on(grid))
+        shape = _opened(region.shape)
+        stack, (voxels, gaps) = _only(candidates, lambda _, grid: (shape.on(grid), _gaps(shape, grid)))
         image = candidates[stack]
         suffix = "probseg" if region.kind == "fraction" else "mask"
         name = self._files.stem(image, suffix, {"label": region.name, "desc": region.reader})
-        self._files.claim(image, name)
-        said = cautions(Put(region, voxels))
+        said = cautions(Put(region, voxels, gaps))
         checks = [caution.check for caution in said]
-        self._files.write_volume(image, name, voxels, content_of(region, image, checks))
+        made = self._files.volume(image, name, voxels, content_of(region, image, checks))
+        self._files.claim(image, name)
         self._maps.add(region, image, voxels, checks)
         self._agreed.add(region, image, voxels)
+        self._files.write_all(image, made)  # last: of a drawing that cannot be taken nothing is there
         return said
 
     def _put_mark(self, mark: Marked, candidates: Mapping[str, Image]) -> Sequence[Caution]:
@@ -108,6 +113,17 @@ class _Staging:
         return next((i for those in members for i in those if sop_uid and i.SOPInstanceUID == sop_uid), None)
 
 
+def _opened(shape: Shape) -> Shape:
+    try:
+        return _opened(shape.opened()) if isinstance(shape, Opens) else shape
+    except ODD as error:
+        raise MaskRefused("F03", odd(error)) from error
+
+
+def _gaps(shape: Shape, grid: Grid) -> tuple[int, ...]:
+    return shape.gaps(grid) if isinstance(shape, Sliced) else ()
+
+
 def _only(candidates: Mapping[str, Image], put: Callable[[str, Grid], _Put]) -> tuple[str, _Put]:
     """The one stack on whose grid something can be put. Raises ``MaskRefused`` where that is none, or several."""
     refusals: list[MaskRefused] = []
@@ -117,6 +133,8 @@ def _only(candidates: Mapping[str, Image], put: Callable[[str, Grid], _Put]) -> 
             fitting.append((stack, put(stack, Grid(image.shape, image.affine))))
         except MaskRefused as refusal:
             refusals.append(refusal)
+        except ODD as error:
+            refusals.append(MaskRefused("F03", odd(error)))
     if not fitting:
         raise refusals[0]
     if len(fitting) > 1:

@@ -108,18 +108,22 @@ def write_parsimony(work: Path, account: Account) -> None:
         }
         for e in sorted(account.entries, key=lambda e: rank[e.category.id])
     ]
-    write_atomic(work / PARSIMONY_FILE, tsv_bytes(COLUMNS, [*cells, *map(_field_cells, account.fields.unlisted)]))
+    write_atomic(work / PARSIMONY_FILE, tsv_bytes(COLUMNS, [*cells, *_field_cells(account.fields.unlisted)]))
 
 
-def _field_cells(unlisted: Unlisted) -> dict[str, str]:
-    return {
-        "category": FIELD.id,
-        "what": f"field {unlisted.name}",
-        "files": str(unlisted.objects),
-        "reason": "not-listed",
-        "sentence": FIELD.sentence,
-        "trial_yaml": ADDED[unlisted.kind].format(unlisted.name) if unlisted.kind else f"nothing: {FIELD.never}",
-    }
+def _field_cells(unlisted: Sequence[Unlisted]) -> Iterator[dict[str, str]]:
+    """A line for each field that can be added to the list, and one for all others together."""
+    own = {"category": FIELD.id, "reason": "not-listed", "sentence": FIELD.sentence}
+    for field_ in unlisted:
+        if field_.kind:
+            back = ADDED[field_.kind].format(field_.name)
+            yield own | {"what": f"field {field_.name}", "files": str(field_.objects), "trial_yaml": back}
+    never = [field_ for field_ in unlisted if not field_.kind]
+    if never:
+        names = ", ".join(field_.name for field_ in never)
+        most = str(max(field_.objects for field_ in never))
+        what = f"{len(never)} fields: {names}" if len(never) > 1 else f"field {names}"
+        yield own | {"what": what, "files": most, "trial_yaml": f"nothing: {FIELD.never}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from trialbids.mappings.record import Record
 
 from ..qc.check import Finding
 from ..select.decide import Decision
-from ..select.eligibility import answer_of, condition_of, decisions_of
+from ..select.eligibility import answer_of, decisions_of
 from ..trial.eligibility import Criterion
 
 VERDICT = "verdict"
@@ -30,7 +30,5 @@ class Question:
         row = {**self.row, VERDICT: verdict, **metrics}
         codes = {f.check for f in findings}
         images = [record]
-        answers = [
-            answer_of(c, condition_of(c.text).truth(row, images, lambda code: code in codes)) for c in self.criteria
-        ]
+        answers = [answer_of(c, row, images, codes.__contains__) for c in self.criteria]
         return decisions_of(self.criteria, answers)

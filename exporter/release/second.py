@@ -13,7 +13,7 @@ from trialbids.mappings.criteria import Value
 from ..pipeline import Plan, columns_of
 from ..plan.build import Planned, candidate_of
 from ..select.decide import Decision
-from ..select.eligibility import Asking, Candidate, decisions_of, names_read, sessions_of
+from ..select.eligibility import Answer, Asking, Candidate, decisions_of, names_read, sessions_of
 from ..trial.eligibility import Criterion
 from .job import Outcome
 from .question import VERDICT, Question
@@ -69,7 +69,7 @@ class SecondStep:
         """Whether an earlier criterion has taken a stack out."""
         return any(self._order[d.reason] < self._order[criterion.reason] for d in outcome.against)
 
-    def _answer(self, criterion: Criterion, stack_ids: Sequence[str], seen: Sequence[Outcome]) -> str:
+    def _answer(self, criterion: Criterion, stack_ids: Sequence[str], seen: Sequence[Outcome]) -> Answer:
         members = [self._candidates[stack_id] for stack_id in stack_ids]
         found = {o.stack_id: {f.check for f in o.findings} for o in seen}
         speakers = [self._candidates[o.stack_id] for o in seen]

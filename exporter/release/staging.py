@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from ..annotations.consensus import Rule
 from ..annotations.resolve import Placed
+from ..annotations.voices import may_agree
 from ..deidentify.dates import UNMOVED, parsed, shift_of
 from ..deidentify.inspect import Leak, inspect_file
 from ..deidentify.options import Options
@@ -69,7 +70,9 @@ class Staging:
         for p in self.kept[visit]:
             parts.extend(self.options.marks.on(p.harmonised.stack))
         if drawn := self._drawn.get(visit):
-            parts.extend([str(self._rule), *(placed.fingerprint for placed in drawn)])
+            parts.extend(placed.fingerprint for placed in drawn)
+            if may_agree(drawn):
+                parts.append(str(self._rule))
         return fingerprint(self.kept[visit], parts)
 
     def clock(self, visit: Visit) -> Clock:

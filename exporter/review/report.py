@@ -14,9 +14,10 @@ from trialbids.mappings.vocabulary import vocabulary
 
 from ..errors import UsageError
 from ..harmonise.context import Context
-from ..plan.row import PlanRow
+from ..plan.row import EXCLUSIONS_FILE, PlanRow
 from ..select.decide import sentence_of
 from ..stacks.stack import Stack
+from ..tables import read_tsv
 from .edits import EDITS_FILE, Edit, in_force, read_edits
 from .explain import Attribute, Change, Evidence, Explanation, explain
 from .facts import readers, without_facts, without_headers
@@ -28,12 +29,16 @@ AROUND = (*(f.name for f in fields(Context)), "n_directions", "n_slices", "n_vol
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A row of the plan with its explanation (None for an object that is no image) and the edits in force for it."""
+    """A row of the plan with its explanation (None for an object that is no image) and the edits in force for it.
+
+    ``missing`` names what was not known where a criterion could not be told.
+    """
 
     row: PlanRow
     sentence: str
     edits: tuple[Edit, ...]
     explanation: Explanation | None
+    missing: str = ""
 
 
 def report_on(work: Path, name: str, rules: Rules, asked: Sequence[str], digest: Digest) -> tuple[Report, ...]:
@@ -48,15 +53,23 @@ def report_on(work: Path, name: str, rules: Rules, asked: Sequence[str], digest:
     found = find_stacks(work, name, digest)
     known = readers(found.stacks)
     force = in_force(read_edits(work / EDITS_FILE))
+    out = _exclusions(work)
     return tuple(
         Report(
             row,
-            sentence_of(row.reason),
+            sentence_of(row.reason) or out.get((row.stack_id, row.reason), {}).get("sentence", ""),
             tuple(force.get(row.stack_id, {}).values()),
             _explained(*known[row.stack_id], rules, asked) if row.stack_id in known else None,
+            out.get((row.stack_id, row.reason), {}).get("missing", ""),
         )
         for row in found.rows
     )
+
+
+def _exclusions(work: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """What the last plan, flow or export listed of every stack that is out, by stack and reason."""
+    path = work / EXCLUSIONS_FILE
+    return {(r["stack_id"], r["first_reason"]): r for r in read_tsv(path)} if path.is_file() else {}
 
 
 def _explained(stack: Stack, read: Callable[[Stack], Facts], rules: Rules, asked: Sequence[str]) -> Explanation:
@@ -71,6 +84,7 @@ def to_json(report: Report) -> dict[str, Any]:
     return {
         "plan": report.row.to_row(),
         "sentence": report.sentence,
+        "missing": report.missing,
         "edits": [asdict(e) for e in report.edits],
         "explanation": None if report.explanation is None else asdict(report.explanation),
     }
@@ -83,6 +97,8 @@ def lines(report: Report) -> Iterator[str]:
     yield f"  sub-{row.subject} ses-{row.session}, {row.n_instances} instances of series {row.series_uid}"
     why = f" ({row.reason}{': ' + report.sentence if report.sentence else ''})" if row.reason else ""
     yield f"  decision: {row.decision}{why}"
+    if report.missing:
+        yield f"  the criterion could not be told: not known is {report.missing}"
     if row.final_decision and row.final_decision != row.decision:
         yield f"  after the export: {row.final_decision}, checks: {row.qc_verdict}"
     if row.bids_path:

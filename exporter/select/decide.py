@@ -20,8 +20,7 @@ NUMBERS = "physics"
 
 EXCLUDED = ("localizer", "calibration", "secondary")
 AMONG_OTHERS = {
-    COMPUTABLE: "a derived copy that can be computed again from images kept in this session; `keep: [derived]` brings "
-    "it back",
+    COMPUTABLE: "a derived copy that can be computed again from images kept in this session",
 }
 """Reasons that no stack has by itself, but beside the others of its session (:mod:`.copies`)."""
 
@@ -30,11 +29,15 @@ FOUR_DIMENSIONAL = frozenset({"DWI", "trace", "bold", "DSC", "cine", "perfmap", 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``keep``, ``quarantine`` (a person should look) or ``exclude`` (not needed), with the reason and a sentence."""
+    """``keep``, ``quarantine`` (a person should look) or ``exclude`` (not needed), with the reason and a sentence.
+
+    ``missing`` names what is not known where a criterion could not be told.
+    """
 
     decision: str
     reason: str = ""
     message: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "not-needed",
         "exclude",
-        "localizers, calibrations and secondary captures are not needed; `keep:` brings the first two back",
+        "localizers, calibrations and secondary captures are not needed",
         lambda h, keep: not _is_asked_for(h, keep),
         final=False,
     ),

@@ -21,14 +21,24 @@ from trialbids.mappings.record import Record
 from ..errors import UsageError
 from ..trial.eligibility import Criterion
 from .decide import Decision
-from .facts import IMAGE_LEVELS, LEVELS, agreed, header_names, image_names, keywords, legal_names, plan_names
+from .facts import IMAGE_LEVELS, agreed, header_names, image_names, keywords, legal_names, plan_names
+from .flow import LEVELS
 
 Found = Callable[[str, str], bool]
 """Whether a check (by its code) has found something on a stack (by its ``stack_id``)."""
 
 OF_IMAGES = frozenset(("has", "count"))
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+MOST_LABELS = 20
 PASSED, OUT, UNTOLD, NOT_ASKED = "passed", "out", "untold", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a criterion says of a unit, and where that is not told, what is not known: names parted by commas."""
+
+    said: str = NOT_ASKED
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What clinical tables say, by subject and by (subject, session), and the kind of every column. Private."""
+    """What clinical tables say, by subject and by (subject, session), and the kind of every column. Private.
+
+    ``by_visit`` are the columns of tables whose rows speak of visits: a visit without a value has none.
+    """
 
     kinds: Mapping[str, type] = field(default_factory=dict)
     subjects: Mapping[str, Mapping[str, Value]] = field(default_factory=dict, repr=False)
     sessions: Mapping[tuple[str, str], Mapping[str, Value]] = field(default_factory=dict, repr=False)
+    by_visit: frozenset[str] = frozenset()
 
 
 NO_COLUMNS = Columns()
@@ -96,10 +110,12 @@ def check_names(
     columns: Mapping[str, type],
     codes: Collection[str],
     more: Mapping[str, Mapping[str, type]] = NOTHING,
+    later: Mapping[str, Mapping[str, type]] = NOTHING,
 ) -> None:
     """Refuse a criterion that reads what is not there, or compares text with a number.
 
-    ``codes`` are the checks that are run before the criteria are asked, ``more`` what else they may read, by level.
+    ``codes`` are the checks that are run before the criteria are asked, ``more`` what else they may read, by level, and
+    ``later`` what can be read after the conversion alone.
     Raises ``UsageError`` with the place of the criterion, the legal names and the closest one.
     """
     for criterion in criteria:
@@ -107,7 +123,8 @@ def check_names(
         legal = {**legal_names(criterion.level, columns), **more.get(criterion.level, {})}
         of_images = {*image_names(), *more.get("stack", ())}
         for name in sorted(condition.columns - legal.keys()):
-            raise UsageError(f"{criterion.place}: {_unknown(name, criterion, legal, columns, of_images)}")
+            why = _too_early(name, criterion.level, later) or _unknown(name, criterion, legal, columns, of_images)
+            raise UsageError(f"{criterion.place}: {why}")
         for code in sorted(condition.codes - {*codes}):
             known = " ".join(sorted(codes))
             raise UsageError(f"{criterion.place}: {code} is no check that is run by then; these are: {known}")
@@ -116,6 +133,15 @@ def check_names(
         except ConditionError as error:
             said = str(error).removeprefix(f"{criterion.text!r}: ")  # its place is said already
             raise UsageError(f"{criterion.place}: {said}") from error
+
+
+def _too_early(name: str, level: str, later: Mapping[str, Mapping[str, type]]) -> str:
+    """The sentence for a name that is known after the conversion alone, "" for others."""
+    levels = [each for each, names in later.items() if name in names]
+    if level in levels:
+        return f"{name} is known after the conversion alone; add `after: conversion`"
+    wanted = f"write a criterion of level {' or '.join(levels)} with `after: conversion`"
+    return f"{name} is known after the conversion alone; {wanted}" if levels else ""
 
 
 def _unknown(
@@ -129,6 +155,8 @@ def _unknown(
     if name in of_images and criterion.level not in IMAGE_LEVELS:
         ask = "ask has(…) or count(…), or write a criterion of level stack"
         return f"{name} belongs to one image, and a {criterion.level} has many; {ask}"
+    if condition_of(criterion.text).wants_quotes(name, legal):
+        return f"there is no column or value {name}; text stands in quotes: '{name}'"
     close = get_close_matches(name, legal, n=1, cutoff=0.5)
     guess = f" (did you mean {close[0]}?)" if close else ""
     plain = sorted(legal.keys() - keywords().keys() - columns.keys())
@@ -148,6 +176,38 @@ def hidden_names(criteria: Sequence[Criterion], columns: Mapping[str, type]) -> 
     return tuple(said)
 
 
+def check_levels(criteria: Sequence[Criterion], levels: Mapping[str, Collection[str]]) -> None:
+    """Refuse a criterion that compares a column with a text that is none of its levels: it would say the same of all.
+
+    ``levels`` are those of the columns of clinical tables that have any. Raises ``UsageError``.
+    """
+    for criterion in criteria:
+        for name, texts in condition_of(criterion.text).compared.items():
+            strange = sorted(texts - {*levels.get(name, texts)})
+            if strange and name not in plan_names(criterion.level):
+                close = get_close_matches(strange[0], levels[name], n=1)
+                guess = f" (did you mean '{close[0]}'?)" if close else ""
+                known = ", ".join(sorted(levels[name]))
+                raise UsageError(f"{criterion.place}: {name} is never '{strange[0]}'{guess}; its levels are {known}")
+
+
+def strange_labels(criteria: Sequence[Criterion], labels: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """A sentence for every criterion that names a label which nobody has; ``labels`` are those of sites and sessions.
+
+    What the criterion says is not repeated: it is private.
+    """
+    said = []
+    for criterion in criteria:
+        for name, texts in sorted(condition_of(criterion.text).compared.items()):
+            known = labels.get(name, ())
+            n = len(texts - {*known})
+            if n and known and name in plan_names(criterion.level):
+                ask = f"compares {name} with {n} {'text' if n == 1 else 'texts'} that no {name} is called"
+                some = f"{', '.join(sorted(known)[:MOST_LABELS])}{', …' if len(known) > MOST_LABELS else ''}"
+                said.append(f"criterion {criterion.id} {ask}; they are {some}")
+    return tuple(said)
+
+
 def judge(
     candidates: Sequence[Candidate],
     criteria: Sequence[Criterion],
@@ -160,7 +220,14 @@ def judge(
     took out: an image that is out by itself makes no session complete. A criterion of a stack or series is asked of
     kept stacks alone, one of a session or subject of all.
     """
-    outcomes: dict[str, list[str]] = {c.stack_id: [] for c in candidates}
+    found_by = _answers(candidates, Eligibility(tuple(criteria), columns, found))
+    return {stack_id: tuple(answer.said for answer in own) for stack_id, own in found_by.items()}
+
+
+def _answers(candidates: Sequence[Candidate], eligibility: Eligibility) -> dict[str, list[Answer]]:
+    """As :func:`judge`, with what is not known."""
+    criteria, columns, found = eligibility.criteria, eligibility.columns, eligibility.found
+    outcomes: dict[str, list[Answer]] = {c.stack_id: [] for c in candidates}
     gone: dict[str, int] = {}
     for criterion in criteria:
         rank = LEVELS.index(criterion.level)
@@ -168,16 +235,16 @@ def judge(
         seen = {c.stack_id for c in candidates if c.is_kept and gone.get(c.stack_id, rank) >= rank}
         n_sessions = sessions_of(c for c in candidates if c.stack_id in seen)
         asking = Asking(criterion, seen, columns, found, n_sessions)
-        said: dict[str, str] = {}
+        answers: dict[str, Answer] = {}
         for members in _units(asked, criterion.level):
             answer = asking.answer(members)
             for c in members:
-                said[c.stack_id] = _worse(said.get(c.stack_id, PASSED), answer)
+                answers[c.stack_id] = _worse(answers.get(c.stack_id, Answer(PASSED)), answer)
         for stack_id, own in outcomes.items():
-            own.append(said.get(stack_id, NOT_ASKED))
-            if said.get(stack_id) in DECISIONS:
+            own.append(answers.get(stack_id, Answer()))
+            if own[-1].said in DECISIONS:
                 gone[stack_id] = min(rank, gone.get(stack_id, rank))
-    return {stack_id: tuple(own) for stack_id, own in outcomes.items()}
+    return outcomes
 
 
 def sessions_of(candidates: Iterable[Candidate]) -> Mapping[str, int]:
@@ -190,19 +257,18 @@ DECISIONS: Mapping[str, str] = {OUT: "exclude", UNTOLD: "quarantine"}
 
 def decided_by(eligibility: Eligibility, candidates: Sequence[Candidate]) -> dict[str, tuple[Decision, ...]]:
     """The decisions of the criteria that take a stack out, in their order, by ``stack_id``; the first counts."""
-    criteria = eligibility.criteria
     found = {}
-    for stack_id, outcomes in judge(candidates, criteria, eligibility.columns, eligibility.found).items():
-        against = decisions_of(criteria, outcomes)
+    for stack_id, answers in _answers(candidates, eligibility).items():
+        against = decisions_of(eligibility.criteria, answers)
         if against:
             found[stack_id] = against
     return found
 
 
-def decisions_of(criteria: Sequence[Criterion], outcomes: Sequence[str]) -> tuple[Decision, ...]:
+def decisions_of(criteria: Sequence[Criterion], answers: Sequence[Answer]) -> tuple[Decision, ...]:
     """The decisions of the criteria that do not let a stack pass."""
-    pairs = zip(criteria, outcomes, strict=True)
-    return tuple(Decision(DECISIONS[said], c.reason, c.sentence) for c, said in pairs if said in DECISIONS)
+    pairs = ((c, a) for c, a in zip(criteria, answers, strict=True) if a.said in DECISIONS)
+    return tuple(Decision(DECISIONS[a.said], c.reason, c.sentence, a.missing) for c, a in pairs)
 
 
 def _units(candidates: Sequence[Candidate], level: str) -> Iterator[Sequence[Candidate]]:
@@ -222,15 +288,19 @@ def _keys(c: Candidate, level: str) -> list[tuple[str, ...]]:
     return [(c.subject, c.session)] if level == "session" else [(c.subject,)]
 
 
-def _worse(one: str, other: str) -> str:
-    return next((word for word in (OUT, UNTOLD) if word in (one, other)), PASSED)
+def _worse(one: Answer, other: Answer) -> Answer:
+    return next((a for word in (OUT, UNTOLD) for a in (one, other) if a.said == word), one)
 
 
-def answer_of(criterion: Criterion, truth: bool | None) -> str:
-    """What follows from the truth of a criterion's condition."""
-    if truth is None:
-        return PASSED if criterion.unknown == "include" else UNTOLD
-    return PASSED if truth is (criterion.asks == "include") else OUT
+def answer_of(
+    criterion: Criterion, row: Mapping[str, Value], images: Sequence[Record], ask: Callable[[str], bool] | None
+) -> Answer:
+    """What follows for a unit with these values and images; ``ask`` tells what a check has found."""
+    condition = condition_of(criterion.text)
+    truth = condition.truth(row, images, ask)
+    if truth is None and criterion.unknown == "quarantine":
+        return Answer(UNTOLD, ", ".join(condition.untold(row, images, ask)))
+    return Answer(PASSED if truth in (None, criterion.asks == "include") else OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +312,14 @@ class Asking:
     columns: Columns
     found: Found | None
     n_sessions: Mapping[str, int]
-    known: dict[Hashable, str] = field(default_factory=dict, repr=False)
+    known: dict[Hashable, Answer] = field(default_factory=dict, repr=False)
 
     def row(self, members: Sequence[Candidate]) -> dict[str, Value]:
         """The values that the criterion reads of a unit with these stacks."""
         seen = [c for c in members if c.stack_id in self.seen]
         return {name: self._value(name, members, seen) for name in condition_of(self.criterion.text).columns}
 
-    def answer(self, members: Sequence[Candidate], more: Mapping[str, Value] = NOTHING) -> str:
+    def answer(self, members: Sequence[Candidate], more: Mapping[str, Value] = NOTHING) -> Answer:
         """What the criterion says of a unit with these stacks; ``more`` goes before what is read of them."""
         condition = condition_of(self.criterion.text)
         seen = [c for c in members if c.stack_id in self.seen]
@@ -259,7 +329,7 @@ class Asking:
         key = (tuple(row.items()), images, codes)  # many units are alike, and to compute costs more than to remember
         if key not in self.known:
             ask = None if codes is None else codes.__contains__
-            self.known[key] = answer_of(self.criterion, condition.truth(row, images, ask))
+            self.known[key] = answer_of(self.criterion, row, images, ask)
         return self.known[key]
 
     def _is_found(self, seen: Sequence[Candidate], code: str) -> bool:
@@ -279,7 +349,7 @@ class Asking:
         """What the plan knows of a unit itself, or what all its images agree in."""
         match name:
             case "site":
-                return members[0].site
+                return agreed(c.site for c in members)
             case "session":
                 return members[0].session
             case "days":
@@ -295,14 +365,12 @@ class Asking:
 
 
 def _clinical(name: str, level: str, members: Sequence[Candidate], columns: Columns) -> Value:
-    """A column: the visit's, else the subject's. A subject has its own, else that of its earliest visit with one."""
+    """A column: the visit's where its table has visits, and never another visit's; else the subject's.
+
+    Of a subject it is the first visit's, since people are eligible or not when a trial begins.
+    """
     subject = members[0].subject
-    own = columns.subjects.get(subject, {}).get(name)
-    if level != "subject":
-        value = columns.sessions.get((subject, members[0].session), {}).get(name)
-        return own if value is None else value
-    if own is not None:
-        return own
-    order = sorted({(c.day is None, c.day or 0, c.session) for c in members})
-    values = (columns.sessions.get((subject, session), {}).get(name) for *_, session in order)
-    return next((value for value in values if value is not None), None)
+    if name not in columns.by_visit:
+        return columns.subjects.get(subject, {}).get(name)
+    first = members[0] if level != "subject" else min(members, key=lambda c: (c.day is None, c.day or 0, c.session))
+    return columns.sessions.get((subject, first.session), {}).get(name)

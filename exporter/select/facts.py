@@ -19,9 +19,7 @@ from trialbids.mappings.vocabulary import vocabulary
 from ..harmonise.facts import vendor
 from ..inventory.instance import Instance
 from ..stacks.stack import Stack
-
-LEVELS = ("stack", "series", "session", "subject")
-"""From the smallest unit to the largest."""
+from .flow import LEVELS
 
 IMAGE_LEVELS = LEVELS[:2]
 

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 SCHEMA = "trialbids-flow/1"
+LEVELS = ("stack", "series", "session", "subject")
+"""What a criterion can be about, from the smallest unit to the largest."""
+
 UNITS = ("subjects", "sessions", "series", "stacks")
 ALL_SITES = "all sites"
 
@@ -156,14 +159,21 @@ COLUMNS = (
 """The columns of ``flow.tsv``."""
 
 
+Unit = tuple[str, tuple[str, ...], str]
+"""One unit where it is counted: its level, what names it, and its site or :data:`ALL_SITES`."""
+
+
 def count_flow(
     items: Iterable[Item], steps: Sequence[Step], sentences: Mapping[str, str], without_images: int = 0
 ) -> Flow:
-    """Count what remains after each of ``steps``; every item's step is one of them. ``sentences`` explain reasons."""
+    """Count what remains after each of ``steps``; every item's step is one of them. ``sentences`` explain reasons.
+
+    Totals are of distinct units: those of the sites can add up to more, since a person may be seen at several.
+    """
     place = {step.id: number for number, step in enumerate(steps)}
     stays = len(steps)
     every = list(items)
-    last: dict[tuple[str, tuple[str, ...], str], int] = defaultdict(int)
+    last: dict[Unit, int] = defaultdict(int)
     for item in every:
         for unit in _units(item):
             last[unit] = max(last[unit], place.get(item.step, stays))
@@ -171,8 +181,8 @@ def count_flow(
     gone = Counter((level, site, number) for (level, _, site), number in last.items())
     doubt = Counter((level, site, last[level, name, site]) for level, name, site in untold)
     sites = sorted({item.site for item in every})
-    by_site = {site: _tallies(gone, doubt, [site], stays) for site in sites}
-    total = _tallies(gone, doubt, sites, stays)
+    by_site = {site: _tallies(gone, doubt, site, stays) for site in sites}
+    total = _tallies(gone, doubt, ALL_SITES, stays)
     criteria = {step.id for step in steps if step.kind == CRITERION}
     reasons = _reasons((item for item in every if item.step not in criteria), sentences)
     return Flow(
@@ -184,26 +194,24 @@ def count_flow(
     )
 
 
-def _units(item: Item) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Every unit that an item is part of: its level, what names it, its site. A person at two sites counts at each."""
-    yield "subjects", (item.subject,), item.site
-    yield "sessions", (item.subject, item.session), item.site
-    for uid in item.series:
-        yield "series", (item.subject, item.session, uid), item.site
-    if item.stack:
-        yield "stacks", (item.subject, item.session, item.stack), item.site
+def _units(item: Item) -> Iterator[Unit]:
+    """Every unit that an item is part of, at its site and in total: a person at two sites counts at each, and once."""
+    for site in (item.site, ALL_SITES):
+        yield "subjects", (item.subject,), site
+        yield "sessions", (item.subject, item.session), site
+        for uid in item.series:
+            yield "series", (item.subject, item.session, uid), site
+        if item.stack:
+            yield "stacks", (item.subject, item.session, item.stack), site
 
 
 def _tallies(
-    gone: Mapping[tuple[str, str, int], int],
-    doubt: Mapping[tuple[str, str, int], int],
-    sites: Sequence[str],
-    stays: int,
+    gone: Mapping[tuple[str, str, int], int], doubt: Mapping[tuple[str, str, int], int], site: str, stays: int
 ) -> list[Tally]:
-    """The tally of every step for some sites together."""
+    """The tally of every step at one site, or at all."""
 
     def at(counter: Mapping[tuple[str, str, int], int], number: int) -> dict[str, int]:
-        return {unit: sum(counter.get((unit, site, number), 0) for site in sites) for unit in UNITS}
+        return {unit: counter.get((unit, site, number), 0) for unit in UNITS}
 
     left = at(gone, stays)
     tallies: list[Tally] = []

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from ..tables import CONTROL
 from .parts import LegalPath, Model
 
 RESERVED = frozenset({"participant_id", "session_id", "site", "acq_time", "days", "injection"})
@@ -73,6 +74,18 @@ class Column(Model):
             return {_as_text(code): _as_text(meaning) for code, meaning in value.items()}
         return value
 
+    @field_validator("levels")
+    @classmethod
+    def _as_in_the_table(cls, value: dict[str, str]) -> dict[str, str]:
+        """A released cell has no control characters, and a level that has would not be its cells' own (BIDS)."""
+        for level in value:
+            if not level or level != level.strip() or CONTROL.search(level):
+                raise ValueError(
+                    f"the level {level!r} is empty, begins or ends with a space or holds a tab or a line end: "
+                    "no cell of a released table can be so; write it without"
+                )
+        return value
+
     @field_validator("missing", mode="before")
     @classmethod
     def _missing_codes(cls, value: Any) -> Any:
@@ -105,8 +118,9 @@ class Clinical(Model):
     """A clinical table, joined by the trial's own subject ids before they are replaced.
 
     ``columns`` says which columns leave and how: ``number``, the list of the levels, or a :class:`Column`. All others
-    stay private. ``visit`` is the column that holds the visit: a name of the schedule, a session's label, or its number
-    in order of date; ``date`` the column with the visit's day. Without both the columns describe the participant.
+    stay private. ``visit`` is the column that holds the visit: a name of the schedule, a session's label, or, where the
+    trial has no schedule, its number in order of date; ``date`` the column with the visit's day. Without both the
+    columns describe the participant.
     ``form`` names the public collection whose own file this is, see :mod:`..clinical.collections`.
     """
 
@@ -158,6 +172,11 @@ class Clinical(Model):
         """The name of the table's file in ``phenotype/``, "" where it goes to the participants and sessions."""
         return (self.into or "").partition("phenotype/")[2]
 
+    @property
+    def has_visits(self) -> bool:
+        """Does a row speak of one visit, and not of the participant?"""
+        return self.visit is not None or self.date is not None
+
     def names(self) -> Iterator[tuple[str, Column]]:
         """Every column with the name that it has in the released tables and in criteria."""
         for name, column in self.columns.items():
@@ -170,6 +189,11 @@ def _long_form(column: Any) -> Any:
     if isinstance(column, str):
         return {"type": column}
     return {"type": "level", "levels": column} if isinstance(column, list) else column
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Are these two names of columns that differ in nothing but letter case?"""
+    return one != other and one.casefold() == other.casefold()
 
 
 def check_tables(tables: Iterable[Clinical], visits: Mapping[str, VisitWindow], baseline: str | None) -> None:

@@ -46,6 +46,9 @@ CT_READ = "LidcReadMessage"
 LARGEST = 65_536
 """Rows and columns of a DICOM image are 16-bit numbers."""
 
+LONGEST = 64 * 2**20
+"""Bytes of a file; the longest of LIDC-IDRI has less than 2 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outline:
@@ -119,9 +122,20 @@ def read_lidc(file: Path) -> Scan:
     return Scan(file, series, _text(root, ".//{*}ResponseHeader/{*}StudyInstanceUID"), readings, tuple(refused))
 
 
+class _Builder(ElementTree.TreeBuilder):
+    """Builds the tree of a file without a document type: with one come entities, that grow or lead to other files."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("it has a document type (DOCTYPE), which readings do not have")
+
+
 def _root(file: Path) -> ElementTree.Element:
     try:
-        root = ElementTree.parse(file).getroot()  # expat itself stops entities that grow
+        if file.exists() and not file.is_file():  # a pipe would wait for ever
+            raise UsageError(f"{file}: is no file")
+        if file.stat().st_size > LONGEST:
+            raise UsageError(f"{file}: is larger than {LONGEST // 2**20} MB, which no reading of a scan is")
+        root = ElementTree.parse(file, ElementTree.XMLParser(target=_Builder())).getroot()
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
     except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding

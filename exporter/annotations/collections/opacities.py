@@ -25,8 +25,9 @@ def draw_rsna(path: Path, plan: Plan, labels: Labels, readers: Readers) -> Drawn
     """
     images = _images(plan)
     drawings: list[Marked] = []
-    faults: list[Fault] = []
-    for box, number in _numbered(read_rsna(path).boxes):
+    said = read_rsna(path)
+    faults = [Fault("F03", "", f"{path.name} {remark}") for remark in said.remarks]
+    for box, number in _numbered(said.boxes):
         found = images.get(box.patient, [])
         if len(found) != 1:
             what = "no image" if not found else f"{len(found)} images, of which one cannot be chosen"

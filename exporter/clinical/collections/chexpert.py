@@ -13,11 +13,12 @@ Source: Irvin, Rajpurkar, Ko et al., AAAI 2019, arXiv:1901.07031; stanfordmlgrou
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import UsageError
-from ...tables import read_table
+from ...tables import read_lines
 from ..sheet import Sheet
 
 OBSERVATIONS = (
@@ -36,38 +37,60 @@ def column_of(observation: str) -> str:
 def chexpert_sheet(file: Path) -> Sheet:
     """One row a study, in the order of the file; its line is that of the first view.
 
-    Raises ``UsageError`` naming the line where a path or a value is not of the collection's form, or where the views of
-    one study say different things.
+    A value that is none of the collection's, or in which the views of a study differ, is blank for that study, and a
+    row whose path is of another form is not read; the remarks name their lines. Raises ``UsageError`` where the file
+    is no table of the collection.
     """
-    rows = read_table(file)
+    rows = read_lines(file)
     for name in ("Path", "Sex", "Age", *OBSERVATIONS):
-        if rows and name not in rows[0]:
+        if rows and name not in rows[0][1]:
             raise UsageError(f"{file}: has no column {name}; this is no table of CheXpert")
-    studies: dict[tuple[str, str], dict[str, str]] = {}
-    lines: list[int] = []
-    views: Counter[tuple[str, str]] = Counter()
-    for line, row in enumerate(rows, start=2):
+    studies: dict[tuple[str, str], _Study] = {}
+    remarks: list[str] = []
+    for line, row in rows:
         named = NAMED.fullmatch(row["Path"])
         if named is None:
-            raise UsageError(f"{file}: line {line}: Path: expected …/patient00001/study1/view1_frontal.jpg")
-        key, said = (named["patient"], named["study"]), _said(file, line, row)
-        if key not in studies:
-            lines.append(line)
-        different = next((name for name, value in studies.setdefault(key, said).items() if said[name] != value), None)
-        if different is not None:
-            raise UsageError(f"{file}: line {line}: {different}: differs from an earlier view of the same study")
-        views[key] += 1
+            remarks.append(
+                f"line {line}: Path: expected …/patient00001/study1/view1_frontal.jpg; nothing of it is read"
+            )
+            continue
+        study = studies.setdefault((named["patient"], named["study"]), _Study(line))
+        remarks += [f"line {line}: {why}" for why in study.add(_said(row))]
+    if rows and not studies:
+        raise UsageError(f"{file}: {remarks[0]}; no line has such a path")
     columns = {"patient": [patient for patient, _ in studies], "study": [study for _, study in studies]}
     for name in ("sex", "age", *map(column_of, OBSERVATIONS)):
-        columns[name] = [said[name] for said in studies.values()]
-    return Sheet(file, {**columns, "views": [str(views[key]) for key in studies]}, lines)
+        columns[name] = [study.values[name] or "" for study in studies.values()]
+    views = [str(study.views) for study in studies.values()]
+    return Sheet(file, {**columns, "views": views}, [study.line for study in studies.values()], tuple(remarks))
 
 
-def _said(file: Path, line: int, row: dict[str, str]) -> dict[str, str]:
-    """What a row says of its study, in words; blank where the report says nothing."""
-    said = {"sex": {"Female": "F", "Male": "M"}.get(row["Sex"], ""), "age": row["Age"]}
+@dataclass(slots=True)
+class _Study:
+    """A study as its views are read: its values by column, None where they are refused."""
+
+    line: int
+    views: int = 0
+    values: dict[str, str | None] = field(default_factory=dict)
+
+    def add(self, said: Mapping[str, str | None]) -> list[str]:
+        """Take a view, and say what of it is refused."""
+        self.views += 1
+        refused = []
+        for name, value in said.items():
+            known = self.values.setdefault(name, value)
+            if value is None:
+                refused.append(f"{name}: expected 1.0, 0.0, -1.0 or nothing; the study has no value")
+                self.values[name] = None
+            elif known is not None and known != value:
+                refused.append(f"{name}: differs from an earlier view of the same study, which has no value")
+                self.values[name] = None
+        return refused
+
+
+def _said(row: Mapping[str, str]) -> dict[str, str | None]:
+    """What a row says of its study, in words: blank where the report says nothing, None what is no word of it."""
+    said: dict[str, str | None] = {"sex": {"Female": "F", "Male": "M"}.get(row["Sex"], ""), "age": row["Age"]}
     for name in OBSERVATIONS:
-        if row[name] and row[name] not in WORDS:
-            raise UsageError(f"{file}: line {line}: {name}: expected 1.0, 0.0, -1.0 or nothing")
-        said[column_of(name)] = WORDS.get(row[name], "")
+        said[column_of(name)] = WORDS.get(row[name]) if row[name] else ""
     return said

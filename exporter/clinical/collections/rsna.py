@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
-from ...tables import read_table
+from ...tables import read_lines
 from ..sheet import Sheet
 
 COLUMNS = ("patientId", "x", "y", "width", "height", "Target")
@@ -41,7 +42,7 @@ class Opacity:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A patient's target (``0`` or ``1``), and the line where the patient is first met."""
+    """A patient's target (``0`` or ``1``, "" where its rows cannot be used), and the line where it is first met."""
 
     value: str
     line: int
@@ -49,72 +50,93 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Every patient with its target, in the order of the file, and all boxes."""
+    """Every patient with its target, in the order of the file, and the boxes of those that have one.
+
+    ``remarks`` name the lines that cannot be used; their patients have neither target nor boxes.
+    """
 
     targets: dict[str, Seen]
     boxes: tuple[Opacity, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def read_rsna(file: Path) -> Labels:
-    """The labels of the challenge.
-
-    Raises ``UsageError`` naming the line of a value that is none, of a target without its box or a box without it.
-    """
-    rows = read_table(file)
+    """The labels of the challenge. Raises ``UsageError`` where the file is no table of it."""
+    rows = read_lines(file)
     for name in COLUMNS:
-        if rows and name not in rows[0]:
+        if rows and name not in rows[0][1]:
             raise UsageError(f"{file}: has no column {name}; its columns must be {', '.join(COLUMNS)}")
     targets: dict[str, Seen] = {}
-    boxes = []
-    for line, row in enumerate(rows, start=2):
+    boxes: list[Opacity] = []
+    remarks: list[str] = []
+    refused: set[str] = set()
+    for line, row in rows:
         patient, target = row["patientId"], row["Target"]
-        corner = [row[name] for name in ("x", "y", "width", "height")]
-        if target not in ("0", "1") or (target == "1") != all(corner) or (target == "0") != (not any(corner)):
-            raise UsageError(f"{file}: line {line}: expected Target 1 with a whole box, or 0 with none")
-        if targets.setdefault(patient, Seen(target, line)).value != target:
-            raise UsageError(f"{file}: line {line}: Target: differs from an earlier row of the same patient")
-        if target == "1":
-            boxes.append(_box(file, line, patient, corner))
-    return Labels(targets, tuple(boxes))
+        box, why = _box(line, row)
+        if not why and targets.setdefault(patient, Seen(target, line)).value != target:
+            why = "Target: differs from an earlier row of the same patient"
+        if why:
+            targets.setdefault(patient, Seen("", line))
+            refused.add(patient)
+            remarks.append(f"line {line}: {why}; the patient has no value and no box")
+        elif box is not None:
+            boxes.append(box)
+    if rows and refused == targets.keys():
+        raise UsageError(f"{file}: {remarks[0].partition(';')[0]}; no patient is left that can be used")
+    targets |= {patient: Seen("", targets[patient].line) for patient in refused}
+    return Labels(targets, tuple(box for box in boxes if box.patient not in refused), tuple(remarks))
 
 
 def rsna_sheet(file: Path) -> Sheet:
     """One row a patient: ``patient``, ``target`` (0, 1), ``opacities`` (how many boxes), and ``finding`` (``normal``,
-    ``other``, ``opacity``) where the file of classes lies beside.
+    ``other``, ``opacity``) where the file of classes lies beside. What cannot be used is blank, and the remarks say so.
 
-    Raises ``UsageError`` as :func:`read_rsna` does, and where a class is unknown or contradicts itself.
+    Raises ``UsageError`` as :func:`read_rsna` does.
     """
     labels = read_rsna(file)
-    findings = _findings(file.with_name(CLASS_FILE))
+    findings, remarks = _findings(file.with_name(CLASS_FILE))
     counts = Counter(box.patient for box in labels.boxes)
     columns = {
         "patient": list(labels.targets),
         "target": [target.value for target in labels.targets.values()],
-        "opacities": [str(counts[patient]) for patient in labels.targets],
+        "opacities": [str(counts[name]) if seen.value else "" for name, seen in labels.targets.items()],
         "finding": [findings.get(patient, "") for patient in labels.targets],
     }
-    return Sheet(file, columns, [target.line for target in labels.targets.values()])
+    lines = [target.line for target in labels.targets.values()]
+    return Sheet(file, columns, lines, (*labels.remarks, *remarks))
 
 
-def _box(file: Path, line: int, patient: str, corner: list[str]) -> Opacity:
+def _box(line: int, row: Mapping[str, str]) -> tuple[Opacity | None, str]:
+    """The box of a row, None where it says that there is none; or why the row cannot be used."""
+    corner = [row[name] for name in ("x", "y", "width", "height")]
+    if row["Target"] == "0" and not any(corner):
+        return None, ""
+    if row["Target"] != "1" or not all(corner):
+        return None, "expected Target 1 with a whole box, or 0 with none"
     try:
         x, y, width, height = (float(value) for value in corner)
-    except ValueError as error:
-        raise UsageError(f"{file}: line {line}: x, y, width and height: expected numbers") from error
+    except ValueError:
+        return None, "x, y, width and height: expected numbers"
     if not all(map(math.isfinite, (x, y, width, height))) or min(x, y) < 0 or min(width, height) <= 0:
-        raise UsageError(f"{file}: line {line}: the box lies outside of every image or has no area")
-    return Opacity(line, patient, x, y, width, height)
+        return None, "the box lies outside of every image or has no area"
+    return Opacity(line, row["patientId"], x, y, width, height), ""
 
 
-def _findings(file: Path) -> dict[str, str]:
-    """The class of every patient; nothing where there is no such file."""
-    if not file.is_file():
-        return {}
+def _findings(file: Path) -> tuple[dict[str, str], list[str]]:
+    """The class of every patient, "" where its rows differ or one is unknown; and sentences on these.
+
+    Nothing where there is no such file.
+    """
     findings: dict[str, str] = {}
-    for line, row in enumerate(read_table(file), start=2):
-        patient, said = row.get("patientId", ""), row.get("class", "")
-        if said not in CLASSES:
-            raise UsageError(f"{file}: line {line}: class: expected one of {', '.join(CLASSES)}")
-        if findings.setdefault(patient, CLASSES[said]) != CLASSES[said]:
-            raise UsageError(f"{file}: line {line}: class: differs from an earlier row of the same patient")
-    return findings
+    remarks: list[str] = []
+    for line, row in read_lines(file) if file.is_file() else ():
+        patient, said = row.get("patientId", ""), CLASSES.get(row.get("class", ""), "")
+        if not said:
+            remarks.append(f"{file.name} line {line}: class: expected one of {', '.join(CLASSES)}")
+            findings[patient] = ""
+        elif findings.setdefault(patient, said) not in ("", said):
+            remarks.append(
+                f"{file.name} line {line}: class: differs from an earlier row of the patient: it has no value"
+            )
+            findings[patient] = ""
+    return findings, remarks
