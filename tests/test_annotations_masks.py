@@ -22,8 +22,8 @@ from trialbids.exporter.annotations.grid import Grid
 from trialbids.exporter.annotations.objectshapes import ObjectShape
 from trialbids.exporter.annotations.region import Drawing, Marked, Region, Target
 from trialbids.exporter.annotations.resolve import Placed
+from trialbids.exporter.release.drawn.stage import stage_masks
 from trialbids.exporter.release.image import Image
-from trialbids.exporter.release.masks import stage_masks
 from trialbids.exporter.release.session import StagedMasks
 from trialbids.mappings.labels import Label
 
@@ -254,7 +254,7 @@ def test_a_drawing_that_fails_on_its_way_into_a_file_leaves_nothing(
     def full(_: object) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr("trialbids.exporter.release.drawnfiles.encode", full)
+    monkeypatch.setattr("trialbids.exporter.release.drawn.files.encode", full)
     staged = stage(tmp_path, *of_one_map(tmp_path, MIDDLE, inside((4, 3, 2))))
     assert staged.paths == () and [f.check for f in staged.faults] == ["F03", "F03"]
 

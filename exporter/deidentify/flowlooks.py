@@ -9,12 +9,11 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 from ..select.drawing import CRITICAL, FONTS, png_chunks
 from ..select.flow import ALL_SITES, CRITERION, LEVELS, MILESTONE, OWN_STEPS, TOOL
 from . import prose, shapes
-from .look import Leak, Look
+from .look import Leak, Look, texts_in
 
 KINDS = (MILESTONE, TOOL, CRITERION)
 AFTER = ("plan", "conversion")
@@ -93,22 +92,10 @@ def _said(look: Look) -> list[str]:
     found: list[str] = []
     for name in ("curation/flow.json", "dataset_description.json"):
         try:
-            found += _texts_in(json.loads((look.root / name).read_bytes()))
+            found += texts_in(json.loads((look.root / name).read_bytes()))
         except (OSError, ValueError):
             continue
     return found
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield key
-            yield from _texts_in(entry)
-    elif isinstance(value, list):
-        for entry in value:
-            yield from _texts_in(entry)
-    elif isinstance(value, str):
-        yield value
 
 
 def look_into_picture(look: Look, path: Path) -> Iterator[Leak]:

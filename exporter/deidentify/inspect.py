@@ -18,7 +18,7 @@ from .documents import drawn_spec, faults, spec_of
 from .flowlooks import look_into_drawing, look_into_picture
 from .kept import RECORD
 from .layout import kind_of
-from .look import Leak, Look
+from .look import Leak, Look, texts_in
 from .search import Searcher
 from .shapes import Rules
 from .tablelooks import (
@@ -117,7 +117,7 @@ def _html(look: Look, path: Path) -> Iterator[Leak]:
     page = _Page()
     page.feed(data.decode("utf-8"))
     page.close()
-    for word in dict.fromkeys(prose.strange_words(page.texts, _texts_in(_certificate_of(look.root)))):
+    for word in dict.fromkeys(prose.strange_words(page.texts, texts_in(_certificate_of(look.root)))):
         yield look.odd("text", "unknown-text", word)
     yield from look.text("text", "\n".join(page.texts))
     for hit in look.searcher.in_bytes(data):
@@ -130,19 +130,6 @@ def _certificate_of(root: Path) -> Any:
         return json.loads((root / _CERTIFICATE).read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """Every key, text and number."""
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield key
-            yield from _texts_in(entry)
-    elif isinstance(value, list):
-        for entry in value:
-            yield from _texts_in(entry)
-    else:
-        yield str(value)
 
 
 class _Page(HTMLParser):

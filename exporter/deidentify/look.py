@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from .search import Hit, Searcher
 from .shapes import Rules, foreign_uids
@@ -76,3 +77,16 @@ def _spellings(written: str) -> Iterator[str]:
             return
         if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS:
             yield f"{number:f}"
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every key, text and number of what JSON holds."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield key
+            yield from texts_in(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from texts_in(entry)
+    else:
+        yield str(value)

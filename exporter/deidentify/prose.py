@@ -14,7 +14,7 @@ from importlib.resources import files
 
 QUALITY = ("qc/check.py", "qc/geometry.py", "release/make.py", "stacks/reasons.py")
 TABLES = ("release/dataset.py", "release/phenotype.py")
-DRAWN = ("release/labelmaps.py", "release/boxtables.py")
+DRAWN = ("release/drawn/labelmaps.py", "release/drawn/tables.py")
 FLOW = (
     *("select/flow.py", "select/flowchart.py", "select/decide.py", "select/copies.py", "stacks/reasons.py"),
     *("plan/build.py", "qc/geometry.py", "release/flows.py"),

@@ -25,7 +25,7 @@ WRITERS = (
         "release/certify.py",
     ),
     *("release/summary.py", "qc/check.py", "qc/geometry.py", "qc/layout.py", "qc/metrics.py", "qc/verdict.py"),
-    *("release/labelmaps.py", "release/boxtables.py", "release/drawnfiles.py"),
+    *("release/drawn/labelmaps.py", "release/drawn/tables.py", "release/drawn/files.py"),
     *("stacks/reasons.py", "select/decide.py", "deidentify/options.py"),
     *("select/flow.py", "select/flowchart.py", "release/flows.py"),
 )

@@ -152,7 +152,7 @@ class Staging:
         drawn = self._drawn.get(visit)
         if not drawn:
             return StagedMasks((), ())
-        from .masks import stage_masks  # nibabel, which nothing else in this process needs
+        from .drawn.stage import stage_masks  # nibabel, which nothing else in this process needs
 
         folder = self._sessions.staging(visit.subject, visit.session, dataset.ANNOTATIONS)
         return stage_masks(folder, self.kept[visit], images, drawn, self._rule)

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from ..annotations.boxes import BOX_COLUMNS, POINT_COLUMNS, VoxelMark
-from ..tables import json_bytes, tsv_bytes
-from .drawnfiles import DrawnFiles, source_of
-from .image import Image
+from ...annotations.boxes import BOX_COLUMNS, POINT_COLUMNS, VoxelMark
+from ...tables import json_bytes, tsv_bytes
+from ..image import Image
+from .files import DrawnFiles, source_of
 
 FIRST: Mapping[str, str] = {
     "label": "Label of the dictionary, or one that the trial gave",

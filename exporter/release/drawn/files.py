@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from trialbids.mappings.labels import Label
 from trialbids.mappings.names import derived_entities, stem
 
-from ..annotations.grid import ODD, Grid, MaskRefused
-from ..annotations.region import Drawing
-from ..convert import Volume, encode
-from ..tables import json_bytes
-from .dataset import ANNOTATIONS
-from .image import Image
+from ...annotations.grid import ODD, Grid, MaskRefused
+from ...annotations.region import Drawing
+from ...convert import Volume, encode
+from ...tables import json_bytes
+from ..dataset import ANNOTATIONS
+from ..image import Image
 
 PET = "pet"
 """Masks on a PET image lie in ``anat``, as the standard has no other place, with ``space-pet``."""

@@ -8,20 +8,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..annotations.boxes import put_on
-from ..annotations.checks import Caution, Put, cautions
-from ..annotations.consensus import Rule
-from ..annotations.grid import ODD, Grid, MaskRefused, Opens, Shape, Sliced, odd
-from ..annotations.region import Drawing, Fault, Marked, Region
-from ..annotations.resolve import NOT_EXPORTED, Placed
-from ..inventory.instance import Instance
-from ..plan.build import Planned
+from ...annotations.boxes import put_on
+from ...annotations.checks import Caution, Put, cautions
+from ...annotations.consensus import Rule
+from ...annotations.grid import ODD, Grid, MaskRefused, Opens, Shape, Sliced, odd
+from ...annotations.region import Drawing, Fault, Marked, Region
+from ...annotations.resolve import NOT_EXPORTED, Placed
+from ...inventory.instance import Instance
+from ...plan.build import Planned
+from ..image import Image
+from ..session import StagedMasks
 from .agreed import Agreed
-from .boxtables import BoxTables
-from .drawnfiles import UNMADE, DrawnFiles, content_of
-from .image import Image
+from .files import UNMADE, DrawnFiles, content_of
 from .labelmaps import LabelMaps
-from .session import StagedMasks
+from .tables import BoxTables
 
 _Put = TypeVar("_Put")
 

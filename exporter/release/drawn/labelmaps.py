@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotations.grid import odd
-from ..annotations.region import Fault, Region
-from ..tables import tsv_bytes
-from .drawnfiles import UNMADE, DrawnFiles, source_of
-from .image import Image
+from ...annotations.grid import odd
+from ...annotations.region import Fault, Region
+from ...tables import tsv_bytes
+from ..image import Image
+from .files import UNMADE, DrawnFiles, source_of
 
 COLUMNS: Mapping[str, str] = {
     "index": "Number of the label in the image",

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotations.checks import Put, cautions
-from ..annotations.consensus import READER, Rule, consensus, method_of
-from ..annotations.grid import MaskRefused, odd
-from ..annotations.region import Fault, Region
-from ..annotations.voices import compared, has_voice
-from .drawnfiles import UNMADE, DrawnFiles, content_of
-from .image import Image
+from ...annotations.checks import Put, cautions
+from ...annotations.consensus import READER, Rule, consensus, method_of
+from ...annotations.grid import MaskRefused, odd
+from ...annotations.region import Fault, Region
+from ...annotations.voices import compared, has_voice
+from ..image import Image
+from .files import UNMADE, DrawnFiles, content_of
 
 NO_MASK = "no voxel is in the consensus of"
 
