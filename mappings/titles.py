@@ -17,16 +17,19 @@ def name_words(name: str) -> tuple[Words, ...]:
     """The words of a name by which it may be found, the closest first: all of them, then those that are no titles.
 
     Letter case, accents, order and punctuation do not count. A DICOM name (``family^given^middle^prefix^suffix``) has
-    its titles in the last two places as well. A name of titles alone keeps them, one of signs alone has no words.
+    its titles in the last two places as well. A title is left out only beside two words and more: Mr. and Mrs. Black
+    are two people. A name of signs alone has no words.
 
     >>> name_words("Dr. Anna Bläck")
     (('anna', 'black', 'dr'), ('anna', 'black'))
     >>> name_words("Black^Anna^^Dr^MD")[-1], name_words("...")
     (('anna', 'black'), ())
+    >>> name_words("Mrs. Black")
+    (('black', 'mrs'),)
     """
     full = tuple(sorted(plain_words(name).split()))
     bare = tuple(sorted(_untitled(name)))
-    return tuple(dict.fromkeys(filter(None, (full, bare))))
+    return tuple(dict.fromkeys(filter(None, (full, bare if len(bare) > 1 else ()))))
 
 
 def _untitled(name: str) -> list[str]:

@@ -180,3 +180,14 @@ def test_millions_of_crossings_are_taken_in_parts(monkeypatch: pytest.MonkeyPatc
     whole = ContoursShape(tuple(drawn)).on(GRID)
     monkeypatch.setattr("trialbids.exporter.annotations.contours.BLOCK", 3)
     assert np.array_equal(ContoursShape(tuple(drawn)).on(GRID), whole)
+
+
+@pytest.mark.parametrize("other", ["collinear", "rounded"])
+def test_a_contour_written_twice_with_other_points_counts_once(other: str) -> None:
+    turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    ring = np.stack([20 + 8 * np.cos(turns), 20 + 8 * np.sin(turns), np.full(60, 3.0)], axis=1)
+    again = np.round(ring, 2) if other == "rounded" else np.insert(ring, 1, (ring[0] + ring[1]) / 2, axis=0)
+    grid = Grid((40, 40, 8), (-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1))
+    once = ContoursShape((ring,)).on(grid)
+    assert once.sum() > 150
+    np.testing.assert_array_equal(ContoursShape((ring, again)).on(grid), once)

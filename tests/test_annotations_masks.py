@@ -192,10 +192,12 @@ def test_a_label_map_leaves_as_one_too(tmp_path: Path) -> None:
     written = nibabel.load(next((tmp_path / "staged").rglob("*dseg.nii.gz")))
     assert isinstance(written, nibabel.Nifti1Image)
     voxels = np.asanyarray(written.dataobj)
-    assert voxels.dtype == np.uint8 and np.array_equal(voxels, MIDDLE + inside((4, 3, 2)) * 2)
+    assert voxels.dtype == np.uint16 and np.array_equal(
+        voxels, MIDDLE * np.uint16(200) + inside((4, 3, 2)) * np.uint16(400)
+    )
     table = next((tmp_path / "staged").rglob("*dseg.tsv")).read_text(encoding="utf-8").splitlines()
     assert table[0].split("\t")[:3] == ["index", "name", "abbreviation"]
-    assert table[1].split("\t") == ["1", "lesion1", "lesion", "SCT", "52988006", "Lesion"]
+    assert table[1].split("\t") == ["200", "lesion1", "lesion", "SCT", "52988006", "Lesion"]
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 70_000), (2**40, -5)], ids=["from 0", "beyond 16 bit", "odd"])
@@ -298,3 +300,15 @@ def test_entities_that_no_mask_may_have_are_left_out(tmp_path: Path) -> None:
     vfa = replace(IMAGE, path="sub-A/ses-01/anat/sub-A_ses-01_acq-x_flip-1_VFA.nii.gz", suffix="VFA")
     staged = stage(tmp_path, replace(REGION, shape=saved(tmp_path, MIDDLE)), image=vfa)
     assert names(staged) == ["sub-A_ses-01_acq-x_label-lesion_desc-R1_mask.nii.gz"]
+
+
+def test_a_fault_of_the_machine_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("trialbids.exporter.annotations.volume.VolumeShape.on", full)
+    (fault,) = stage(tmp_path, replace(REGION, shape=saved(tmp_path, MIDDLE))).faults
+    assert (fault.check, fault.may_pass) == ("F03", True)
+    monkeypatch.undo()
+    (empty,) = stage(tmp_path, replace(REGION, shape=saved(tmp_path, MIDDLE * 0))).faults
+    assert (empty.check, empty.may_pass) == ("A02", False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ drawn on other slices; that of its neighbour (share 0.5) would then be taken wit
 OUTSIDE = 1.0
 """Voxels by which a contour may leave the image: one drawn along the border of the field of view runs on its edge."""
 
+SAME_SHARE = 0.1
+"""Of a voxel's edge, by which two contours may differ in extent and size and be one, drawn or written twice."""
+
 BLOCK = 2**22
 """Crossings of contours with rows that are held at a time, whatever a file claims."""
 
@@ -34,8 +38,8 @@ class ContoursShape:
     """Closed polygons, each ``[N, 3]`` LPS mm in a plane; inside is what an odd number of them on a slice encloses.
 
     Holes are therefore right as inner contours (CLOSEDPLANAR_XOR, and most writers' CLOSED_PLANAR) and as keyholes. A
-    line that is there twice, wherever it starts, whichever way it runs and whether or not its first point closes it,
-    counts once: nobody draws one to undo itself.
+    line that is there twice, wherever it starts, whichever way it runs, with whatever points and rounding, counts once:
+    nobody draws one to undo itself.
     """
 
     contours: tuple[NDArray[np.float64], ...]
@@ -77,7 +81,7 @@ class _Laid:
 def _laid(contours: tuple[NDArray[np.float64], ...], grid: Grid) -> _Laid | None:
     """The contours laid into the slices of the grid; None where none has an area."""
     rings = (_ring(np.asarray(points, dtype=float)) for points in contours)
-    drawn = list({_lines(ring): ring for ring in rings if len(ring) >= 3}.values())
+    drawn = _once([ring for ring in rings if len(ring) >= 3], SAME_SHARE * float(min(grid.edges)))
     if not drawn:
         return None
     matrix = grid.from_lps()
@@ -104,14 +108,25 @@ def _ring(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return ring[:half] if not odd and np.array_equal(ring[:half], ring[half:]) else ring
 
 
-def _lines(ring: NDArray[np.float64]) -> bytes:
-    """The straight lines of a contour, in one order and direction: all that the filling knows of it."""
-    ends = np.stack([ring, np.roll(ring, -1, axis=0)], axis=1) + 0.0  # there is no second, negative zero
-    first = (ends[:, 0] != ends[:, 1]).argmax(axis=1)
-    number = np.arange(len(ends))
-    backwards = ends[number, 0, first] > ends[number, 1, first]
-    lines = np.where(backwards[:, None, None], ends[:, ::-1], ends).reshape(-1, 6)
-    return lines[np.lexsort(lines.T)].tobytes()
+def _once(rings: list[NDArray[np.float64]], tolerance: float) -> list[NDArray[np.float64]]:
+    """Every contour once: a second of the same place and area is the same, whatever its points, order and rounding."""
+    if not rings:
+        return []
+    measures = np.array([_measures(ring) for ring in rings])
+    along = measures[:, int(np.argmax(np.ptp(measures[:, :3], axis=0)))]  # where most of them lie apart
+    kept: list[int] = []
+    for place in map(int, np.argsort(along, kind="stable")):
+        near = takewhile(lambda other, place=place: along[place] - along[other] <= tolerance, reversed(kept))
+        if all(np.abs(measures[place] - measures[other]).max() > tolerance for other in near):
+            kept.append(place)
+    return [rings[place] for place in sorted(kept)]
+
+
+def _measures(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What tells a contour from others, in mm: its least and greatest coordinates, and the root of its area."""
+    spokes = ring - ring[0]
+    area = np.linalg.norm(np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(axis=0)) / 2
+    return np.array([*ring.min(axis=0), *ring.max(axis=0), np.sqrt(area)])
 
 
 def _axis(points: NDArray[np.float64], starts: NDArray[np.intp], grid: Grid) -> int:

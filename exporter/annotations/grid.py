@@ -72,6 +72,12 @@ def odd(error: BaseException) -> str:
     return f"it is damaged, or too large to be placed ({type(error).__name__})"
 
 
+def may_pass(error: BaseException | None) -> bool:
+    """Whether it is the machine's fault and not the drawing's: the next run may have the memory, or the share."""
+    is_of_the_system = isinstance(error, OSError) and error.errno is not None
+    return isinstance(error, MemoryError) or (is_of_the_system and not isinstance(error, FileNotFoundError))
+
+
 class Shape(Protocol):
     """Something drawn that can be put on a grid."""
 

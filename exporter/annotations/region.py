@@ -118,10 +118,12 @@ class Marked(Drawing):
 class Fault:
     """A drawing, or a whole source of some, that was not taken, or something about one that was: private.
 
-    ``series_uid`` is the image's, "" where none is named; the message says where it comes from.
+    ``series_uid`` is the image's, "" where none is named; the message says where it comes from. ``may_pass`` says that
+    the next run should try again.
     """
 
     check: str
     series_uid: str
     message: str
     severity: Literal["error", "warning"] = "error"
+    may_pass: bool = False

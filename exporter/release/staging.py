@@ -27,7 +27,7 @@ from .image import Image
 from .job import Job, Outcome
 from .said import said
 from .second import SecondStep
-from .session import Fragment, Sessions, StagedMasks, Written, fingerprint, result_of, write_scans, written
+from .session import UNFINISHED, Fragment, Sessions, StagedMasks, Written, fingerprint, result_of, write_scans, written
 
 
 class Staging:
@@ -107,14 +107,15 @@ class Staging:
         else:
             write_scans(self._sessions.staging(visit.subject, visit.session), visit, images)
         clock = self.clock(visit)
+        masks = self._stage_masks(visit, images)
         return Fragment(
             visit=visit,
-            fingerprint=value,
+            fingerprint=UNFINISHED if any(fault.may_pass for fault in masks.faults) else value,
             said=said(self._instances(visit), weight=self.options.weight),
             acq_time=clock.stamp(0.0 if clock.start is not None else None),
             images=images,
             results=tuple(result_of(o) for o in sorted(outcomes, key=lambda o: o.stack_id)),
-            masks=self._stage_masks(visit, images),
+            masks=masks,
             folders=self.folders(visit),
             files=self._files(visit),
         )

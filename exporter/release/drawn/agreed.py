@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...annotations.checks import Put, cautions
 from ...annotations.consensus import READER, Rule, consensus, method_of
-from ...annotations.grid import MaskRefused, odd
+from ...annotations.grid import MaskRefused, may_pass, odd
 from ...annotations.region import Fault, Region
 from ...annotations.voices import compared, has_voice
 from ..image import Image
@@ -49,7 +49,8 @@ class Agreed:
                 try:
                     self._write(self._rule, self._images[path], name, drawn, files, faults)
                 except UNMADE as error:
-                    faults.append(Fault("F03", drawn[0][0].series_uid, f"consensus of {name}: {odd(error)}", "warning"))
+                    message = f"consensus of {name}: {odd(error)}"
+                    faults.append(Fault("F03", drawn[0][0].series_uid, message, "warning", may_pass(error)))
 
     def _write(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...annotations.grid import odd
+from ...annotations.grid import may_pass, odd
 from ...annotations.region import Fault, Region
 from ...tables import tsv_bytes
 from ..image import Image
@@ -59,8 +59,8 @@ class LabelMaps:
     def write(self, files: DrawnFiles, faults: list[Fault]) -> None:
         """Those of two regions and more that do not overlap; a second one of a name is numbered.
 
-        Regions are numbered 1, 2 … in the order of their own numbers, which may begin at 0 or go beyond what a voxel
-        holds. A map that cannot be made is told; its regions are there, each as a mask.
+        Regions keep the numbers that they have in their object where a voxel can hold these; else they are numbered 1,
+        2 … in the order of their own. A map that cannot be made is told; its regions are there, each as a mask.
         """
         for found in self._maps.values():
             if found.overlaps or len(found.regions) < 2:
@@ -71,19 +71,23 @@ class LabelMaps:
             try:
                 volume = files.volume(found.image, name, numbers[found.voxels], _content(found))
             except UNMADE as error:
-                faults.append(Fault("F03", first.series_uid, f"label map of {first.origin}: {odd(error)}", "warning"))
+                message = f"label map of {first.origin}: {odd(error)}"
+                faults.append(Fault("F03", first.series_uid, message, "warning", may_pass(error)))
                 continue
             files.write_all(found.image, volume)
-            rows = [_row(number, region) for number, region in enumerate(regions, start=1)]
+            rows = [_row(number, region) for number, region in regions]
             files.write(found.image, f"{name}.tsv", tsv_bytes(tuple(COLUMNS), rows, empty="n/a"))
 
 
-def _numbered(regions: list[Region]) -> tuple[list[Region], NDArray[np.uint8 | np.uint16]]:
-    """The regions in the order of their own numbers, and the new number of each by its place from 1 (0 stays 0)."""
+def _numbered(regions: list[Region]) -> tuple[list[tuple[int, Region]], NDArray[np.uint8 | np.uint16]]:
+    """The regions by their numbers in the map, and the number of each by its place from 1 (0 stays 0)."""
     order = sorted(range(len(regions)), key=lambda place: regions[place].value)
-    numbers = np.zeros(len(regions) + 1, np.uint8 if len(regions) <= np.iinfo(np.uint8).max else np.uint16)
-    numbers[np.array(order) + 1] = np.arange(1, len(regions) + 1)
-    return [regions[place] for place in order], numbers
+    own = [regions[place].value for place in order]
+    fits = len(set(own)) == len(own) and own[0] >= 1 and own[-1] <= np.iinfo(np.uint16).max
+    numbered = own if fits else list(range(1, len(order) + 1))
+    by_place = np.zeros(len(regions) + 1, np.uint8 if numbered[-1] <= np.iinfo(np.uint8).max else np.uint16)
+    by_place[np.array(order) + 1] = numbered
+    return [(number, regions[place]) for number, place in zip(numbered, order, strict=True)], by_place
 
 
 def _free(files: DrawnFiles, image: Image, region: Region) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ...annotations.boxes import put_on
 from ...annotations.checks import Caution, Put, cautions
 from ...annotations.consensus import Rule
-from ...annotations.grid import ODD, Grid, MaskRefused, Opens, Shape, Sliced, odd
+from ...annotations.grid import ODD, Grid, MaskRefused, Opens, Shape, Sliced, may_pass, odd
 from ...annotations.region import Drawing, Fault, Marked, Region
 from ...annotations.resolve import NOT_EXPORTED, Placed
 from ...inventory.instance import Instance
@@ -66,10 +66,10 @@ class _Staging:
                 raise MaskRefused("A01", NOT_EXPORTED)
             checks = self._put(drawing, candidates)
         except MaskRefused as refusal:
-            self._faults.append(Fault(refusal.check, drawing.series_uid, f"{drawing.origin}: {refusal}"))
+            self._refuse(drawing, refusal, refusal.__cause__)
             return
         except UNMADE as error:
-            self._faults.append(Fault("F03", drawing.series_uid, f"{drawing.origin}: {odd(error)}"))
+            self._refuse(drawing, MaskRefused("F03", odd(error)), error)
             return
         self._faults += [*placed.notes, *checks]
 
@@ -108,6 +108,10 @@ class _Staging:
         self._tables.add(found, candidates[stack], [caution.check for caution in said])
         return said
 
+    def _refuse(self, drawing: Drawing, refusal: MaskRefused, cause: BaseException | None) -> None:
+        message = f"{drawing.origin}: {refusal}"
+        self._faults.append(Fault(refusal.check, drawing.series_uid, message, may_pass=may_pass(cause)))
+
     def _instance(self, stack: str, sop_uid: str) -> Instance | None:
         members = (p.harmonised.stack.instances for p in self._planned if p.row.stack_id == stack)
         return next((i for those in members for i in those if sop_uid and i.SOPInstanceUID == sop_uid), None)
@@ -134,7 +138,9 @@ def _only(candidates: Mapping[str, Image], put: Callable[[str, Grid], _Put]) -> 
         except MaskRefused as refusal:
             refusals.append(refusal)
         except ODD as error:
-            refusals.append(MaskRefused("F03", odd(error)))
+            refused = MaskRefused("F03", odd(error))
+            refused.__cause__ = error
+            refusals.append(refused)
     if not fitting:
         raise refusals[0]
     if len(fitting) > 1:
