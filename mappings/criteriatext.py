@@ -13,6 +13,7 @@ from .kleene import ABSENT
 
 LANGUAGE = "column names, numbers, 'text', None, == != < <= > >= in, and, or, not, has(…), count(…), found('…')"
 LONGEST, DEEPEST = 2000, 20
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 CODE = re.compile(r"[A-Z]\d{2}")
 FUNCTIONS = ("has", "count", "found", "column")
 COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -20,6 +21,15 @@ COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 class ConditionError(ValueError):
     """A condition that cannot be meant: a sentence with the text, the place in it and what is expected."""
+
+
+def _has_comment(text: str) -> bool:
+    """Whether ``#`` stands outside of quotes: what comes behind it on the line would not be read.
+
+    >>> _has_comment("age >= 18 # adults"), _has_comment("arm == '#1'")
+    (True, False)
+    """
+    return "#" in _QUOTED.sub("", text)
 
 
 class Reading:
@@ -42,6 +52,10 @@ class Reading:
         self.codes: set[str] = set()
         if len(text) > LONGEST:
             raise ConditionError(f"{text[:40]!r}…: the condition is longer than {LONGEST} characters; make it two")
+        if _has_comment(text):
+            raise ConditionError(
+                f"{self.line!r}: a comment (#) has no place in a condition; write it above the criterion"
+            )
         try:
             parsed = ast.parse(self.line, mode="eval").body
         except SyntaxError as error:

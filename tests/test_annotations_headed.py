@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trialbids.exporter.annotations import nrrd
 from trialbids.exporter.annotations.files import state_of
 from trialbids.exporter.annotations.grid import MaskRefused
 from trialbids.exporter.annotations.headed import read_headed
@@ -210,3 +211,9 @@ def test_the_state_of_a_mask_is_also_that_of_its_voxels_file(tmp_path: Path, nam
 def test_gzip_of_a_detached_nrrd(tmp_path: Path) -> None:
     path = laid(tmp_path, "m.nhdr", NRRD.replace("raw\nd", "gzip\nd"), gzip.compress(VOXELS[:24]))
     assert voxels_in(path).ravel(order="F").tolist() == list(range(24))
+
+
+def test_an_origin_that_is_no_vector_is_refused() -> None:
+    with pytest.raises(ValueError, match="no vector"):
+        nrrd._vectors("0,0,5")
+    assert nrrd._vectors("(1,0,0) none (0,1,0)") == [[1.0, 0.0, 0.0], None, [0.0, 1.0, 0.0]]

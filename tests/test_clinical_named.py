@@ -26,6 +26,7 @@ def copied(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path
     [
         ("into: phenotype/pathology", "into: phenotype/Annegret_Gruenwedel", "the name of phenotype table 1"),
         ("orads_score: number", "orads_score: {type: number, as: Gruenwedel}", "the name of column 3"),
+        ("orads_score: number", "orads_score: {type: number, as: GruenwedelMarker}", "the name of column 3"),
         ("sex: [F, M]", "sex: [F, Belcourt]", "column sex: one of its levels is somebody's name"),
     ],
 )

@@ -107,3 +107,15 @@ def test_released_columns_that_differ_in_letter_case_alone_are_told(tmp_path: Pa
     assert [words in sentence for words, sentence in zip(("size and Size", "Age and age"), said, strict=True)] == [
         True
     ] * 2
+
+
+def test_the_commas_of_one_column_make_the_points_of_another_unclear(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("id;x;y\nP0;33,25;4.500\nP1;1,5;6.2\n", encoding="utf-8")
+    config = Clinical.model_validate({"table": table, "subject": "id", "columns": {"x": "number", "y": "number"}})
+    rows = join_clinical([config], [visit(0), visit(1)])
+    assert [row["y"] for _, row in sorted(rows.participants.items())] == ["4.5", "6.2"], "6.2 says that it is the point"
+    table.write_text("id;x;y\nP0;33,25;4.500\nP1;1,5;6.200\n", encoding="utf-8")
+    rows = join_clinical([config], [visit(0), visit(1)])
+    assert [row["y"] for _, row in sorted(rows.participants.items())] == ["n/a", "n/a"]
+    assert len(rows.refused) == 2 and all("thousands" in sentence for sentence in rows.refused)

@@ -246,3 +246,18 @@ def test_a_wrong_column_is_refused_when_the_configuration_is_read(
 def test_a_workbook_with_times_reads_their_day(tmp_path: Path) -> None:
     made = workbook(tmp_path / "t.xlsx", (("id", "seen"), ("P2", datetime(2020, 1, 2, 8, 30))))
     assert join(made, {"seen": "date"}).participants["BBB"] == {"seen": "2020-01-02"}
+
+
+def test_days_of_a_workbook_are_days_in_whatever_form_it_shows_them(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", (("id", "seen"), ("007", date(2020, 2, 1)), ("P2", "03.04.2020")))
+    rows = join(path, {"seen": "date"}, dates="%d.%m.%Y")
+    assert sorted(row["seen"] for row in rows.participants.values()) == ["2020-02-01", "2020-04-03"]
+    assert not rows.refused
+
+
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 400_000, pa.int32()), pa.array(["x" * 2000]))
+    parquet.write_table(pa.table({"id": long}), tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 1_000_000
+    with pytest.raises(UsageError, match="bytes of text"):
+        join(tmp_path / "t.parquet")

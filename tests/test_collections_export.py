@@ -284,8 +284,10 @@ def test_pictures_become_objects_with_the_same_pixels(tmp_path: Path) -> None:
     assert sorted(int(image.max()) > 255 for image in images) == [False, False, True]
     from_jpeg = cv2.imread(str(source / "patient00001/study1/view1_frontal.jpg"), cv2.IMREAD_UNCHANGED)
     assert from_jpeg is not None
-    for expected in (from_jpeg, grey, grey.astype(np.uint16) * 100):
+    for expected in (grey, grey.astype(np.uint16) * 100):
         assert any(np.array_equal(expected, image) for image in images)
+    # Two decoders of JPEG may differ by one (ISO/IEC 10918-2).
+    assert any(np.abs(from_jpeg.astype(int) - image).max() <= 1 for image in images)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xc0\x00"])

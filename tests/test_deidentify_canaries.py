@@ -220,9 +220,12 @@ def clinical(old: Path, new: Path, planted: Planted, flock: Flock) -> None:
 
 
 def masks(folder: Path, table: Path, flock: Flock) -> None:
-    """Masks with comments in their headers, drawn by people with names."""
+    """Masks with comments in their headers, and boxes, drawn by people with names."""
     content = list(csv.DictReader((folder / "annotations.csv").open(encoding="utf-8")))
     for row in content:
+        row["reader"] = f"Dr. {flock.word('reader')}"
+        if not row["file"]:
+            continue
         path = folder / row["file"]
         image = Nifti1Image.from_filename(path)
         named = path.with_name(f"{flock.word('mask file name')}.nii.gz")
@@ -233,7 +236,7 @@ def masks(folder: Path, table: Path, flock: Flock) -> None:
         with named.open("wb") as file, gzip.GzipFile(flock.word("gzip name"), "wb", fileobj=file) as stream:
             stream.write(copy.to_bytes())
         path.unlink()
-        row["file"], row["reader"] = str(named.relative_to(folder)), f"Dr. {flock.word('reader')}"
+        row["file"] = str(named.relative_to(folder))
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(content[0]))
         writer.writeheader()

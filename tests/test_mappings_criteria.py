@@ -266,3 +266,9 @@ def test_any_text_is_a_condition_or_a_sentence(text: str) -> None:
 def test_the_examples_in_the_docstrings(module) -> None:
     outcome = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
     assert outcome.attempted and not outcome.failed
+
+
+def test_a_comment_swallows_nothing() -> None:
+    with pytest.raises(ConditionError, match="a comment"):
+        Condition("age >= 18  # adults\n and age < 20")
+    assert Condition("arm == '#1'").truth({"arm": "#1"}) is True

@@ -129,7 +129,9 @@ def _edges(said: Mapping[str, str], axes: int) -> list[list[float] | None]:
 
 
 def _vectors(text: str) -> list[list[float] | None]:
-    """``(1,0,0) none`` as vectors."""
+    """``(1,0,0) none`` as vectors. Raises ``ValueError`` where anything else stands there."""
+    if _VECTOR.sub("", text).strip():
+        raise ValueError("something that is no vector")
     found = [match[1] for match in _VECTOR.finditer(text)]
     return [None if inner is None else [float(number) for number in inner.split(",")] for inner in found]
 

@@ -26,6 +26,10 @@ MOST_LEVELS = 10
 Typed = str | int | float | date | None
 
 
+ISO = "%Y-%m-%d"
+"""How workbooks and Parquet hold days that they show in a form of their own, which is the one that a trial names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cells:
     """A column's values, one a row, None where there is none, and a sentence for every cell that was refused."""
@@ -35,15 +39,19 @@ class Cells:
 
 
 def read_cells(
-    column: ClinicalColumn, cells: Sequence[str], where: Callable[[int], str], whole: Sequence[str] = ()
+    column: ClinicalColumn,
+    cells: Sequence[str],
+    where: Callable[[int], str],
+    whole: Sequence[str] = (),
+    beside: frozenset[str] = frozenset(),
 ) -> Cells:
     """Read cells of a column; ``where`` names the place of a row. Equal cells are read once. ``whole`` is the column
-    with all its rows, which together tell its decimal sign.
+    with all its rows, which together tell its decimal sign, ``beside`` are those of the table's other columns.
     """
     distinct = set(cells)
     read: dict[str, Typed] = {}
     wrong: dict[str, str] = {}
-    reader = _reader(column, distinct, {*whole} or distinct)
+    reader = _reader(column, distinct, {*whole} or distinct, beside)
     for cell in distinct:
         try:
             read[cell] = None if _is_missing(cell, column) else reader(cell)
@@ -72,15 +80,18 @@ def _float(cell: str) -> float:
     return float(cell.replace(",", "."))
 
 
-def _reader(column: ClinicalColumn, distinct: set[str], whole: set[str]) -> Callable[[str], Typed]:
+def _reader(
+    column: ClinicalColumn, distinct: set[str], whole: set[str], beside: frozenset[str]
+) -> Callable[[str], Typed]:
     if column.kind == "date":
         filled = {cell for cell in distinct if not _is_missing(cell, column)}
         found = form_of(filled, column.dates) if filled else None
-        return lambda cell: _day(cell, found.form if found else "", found.reason if found else "")
+        also = (ISO,) if column.dates else ()
+        return lambda cell: _day(cell, found.form if found else "", found.reason if found else "", also)
     decimals = Decimals()
     if column.kind in ("number", "integer"):
         said = (cell for cell in whole if not _is_missing(cell, column))
-        decimals = decimals_of(said, are_whole=column.kind == "integer")
+        decimals = decimals_of(said, are_whole=column.kind == "integer", beside=beside)
     by_kind: dict[str, Callable[[str], Typed]] = {
         "number": lambda cell: _number(cell, column, decimals),
         "integer": lambda cell: _integer(cell, column, decimals),
@@ -90,10 +101,10 @@ def _reader(column: ClinicalColumn, distinct: set[str], whole: set[str]) -> Call
     return by_kind[column.kind]
 
 
-def _day(cell: str, form: str, reason: str) -> date:
+def _day(cell: str, form: str, reason: str, also: Sequence[str] = ()) -> date:
     if not form:
         raise NotRead(reason)
-    day = day_in(cell, form)
+    day = next((day for each in (form, *also) if (day := day_in(cell, each))), None)
     if day is None:
         raise NotRead(f"is no day in the form of this column ({form}), or one that no trial can hold")
     return day

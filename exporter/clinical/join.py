@@ -10,14 +10,15 @@ from itertools import chain, combinations
 
 from ..plan.visits import Visit
 from ..trial.clinical import Clinical, VisitWindow
-from .cells import Cells, Typed, read_cells, shown
+from .cells import Typed, read_cells, shown
 from .codebook import read_codebook
 from .collections import FORMS
 from .column import ClinicalColumn, settle
 from .matching import Ids, baseline_of, ids_of, match_rows
+from .numbers import decimals_of
 from .rows import NOTHING, ClinicalRows, Phenotype, Value
 from .schedule import Schedule, day_of
-from .sheet import Sheet, read_sheet
+from .sheet import TYPED, Sheet, read_sheet
 from .suspects import suspicion
 
 __all__ = ["NOTHING", "NO_ALIASES", "ClinicalRows", "join_clinical"]
@@ -119,22 +120,27 @@ def _joined(opened: _Opened, ids: Ids, schedule: Schedule) -> _Joined:
     refused: list[str] = []
     columns = []
     cells: dict[str, list[Typed]] = {}
+    signs = _decimal_signs(opened)
     for column in opened.columns:
         whole = sheet.columns.get(column.source, [])
         why = suspicion(column, whole, sheet[table.subject])
         column = column.refused(why) if why else column
         if column.release and column.refusal:
             refused.append(f"{table.table.name}: the column {column.source} is refused: {column.refusal}")
-        read = _read(column, whole, places, sheet, table)
+        where = lambda at: f"{table.table.name} line {sheet.lines[places[at]]}"  # noqa: E731
+        read = read_cells(column, [whole[place] for place in places], where, whole, signs)
         refused += read.refused if column.leaves or not column.release else ()
         cells[column.name] = [read.values[at[place]] for place in matched.rows.values()]
         columns.append(column)
     return _Joined(table, tuple(columns), tuple(matched.rows), cells, matched.unmatched, tuple(refused))
 
 
-def _read(column: ClinicalColumn, whole: Sequence[str], places: Sequence[int], sheet: Sheet, table: Clinical) -> Cells:
-    where = lambda at: f"{table.table.name} line {sheet.lines[places[at]]}"  # noqa: E731
-    return read_cells(column, [whole[place] for place in places], where, whole)
+def _decimal_signs(opened: _Opened) -> frozenset[str]:
+    """The decimal signs that the columns of numbers of a text file use for certain; a workbook's numbers have none."""
+    if opened.sheet.path.suffix.casefold() in TYPED:
+        return frozenset()
+    columns = (c.source for c in opened.columns if c.kind == "number")
+    return frozenset().union(*(decimals_of(set(opened.sheet.columns.get(name, ()))).certain for name in columns))
 
 
 def _together(joined: Sequence[_Joined], visits: Sequence[Visit], remarks: tuple[str, ...]) -> ClinicalRows:

@@ -73,8 +73,9 @@ def is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None or _GROUPED.fullmatch(cell) is not None
 
 
-def decimals_of(cells: Iterable[str], *, are_whole: bool = False) -> Decimals:
-    """What the cells of a column tell together. ``33,25`` and ``1.234,5`` can be read in one way only.
+def decimals_of(cells: Iterable[str], *, are_whole: bool = False, beside: frozenset[str] = frozenset()) -> Decimals:
+    """What the cells of a column tell together. ``33,25`` and ``1.234,5`` can be read in one way only. ``beside`` are
+    the decimal signs of the table's other columns: who writes 33,25 there may mean 1234 by a 1.234 here.
 
     >>> decimals_of(["33,25", "1.234,5"]).read("1.234,5"), decimals_of(["12.5"]).read("1.234")
     (1234.5, 1.234)
@@ -89,4 +90,4 @@ def decimals_of(cells: Iterable[str], *, are_whole: bool = False) -> Decimals:
             unclear.add(either["sign"])
         elif NUMBER.fullmatch(cell):
             certain.update(sign for sign in NAMES if sign in cell)
-    return Decimals(frozenset(certain), frozenset(unclear), are_whole)
+    return Decimals(frozenset(certain), frozenset(unclear) | beside, are_whole)

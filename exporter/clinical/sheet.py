@@ -6,18 +6,29 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..tables import read_lines
 from .celltext import cell_text
 from .workbook import read_page
 
+if TYPE_CHECKING:
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetFile
+
 WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 PARQUET = frozenset({".parquet", ".pq"})
+TYPED = WORKBOOKS | PARQUET
+"""Files whose cells are numbers and days, and not only text that looks so."""
+
 MOST_NAMED = 40
 """So many columns are named where one is not there."""
 MOST_CELLS = 50_000_000
 """Of a Parquet file, which names its cells before it is unpacked."""
+
+MOST_TEXT, MOST_ROWS_AT_ONCE = 500_000_000, 10_000
+"""Bytes of all its texts together, and rows that are unpacked before they are counted."""
 
 MOST_REMARKS = 3
 
@@ -101,6 +112,21 @@ def _letters(at: int) -> str:
     return (_letters(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)
 
 
+def _bounded(path: Path, file: ParquetFile) -> Table:
+    """The rows, read group by group; a few bytes can stand for a long text in every row, so their sum is bounded."""
+    from pyarrow import Table, types
+
+    batches, size = [], 0
+    for batch in file.iter_batches(batch_size=MOST_ROWS_AT_ONCE):
+        for column in batch.columns:
+            plain = column.dictionary_decode() if types.is_dictionary(column.type) else column
+            size += plain.nbytes
+        if size > MOST_TEXT:
+            raise UsageError(f"{path}: holds more than {MOST_TEXT:,} bytes of text; save the columns that are needed")
+        batches.append(batch)
+    return Table.from_batches(batches, file.schema_arrow)
+
+
 def _parquet(path: Path) -> Sheet:
     from pyarrow import ArrowException, parquet
 
@@ -108,7 +134,7 @@ def _parquet(path: Path) -> Sheet:
         file = parquet.ParquetFile(path)
         if file.metadata.num_rows * file.metadata.num_columns > MOST_CELLS:
             raise UsageError(f"{path}: holds more than {MOST_CELLS:,} cells; save the columns that are needed")
-        table = file.read()
+        table = _bounded(path, file)
         names: list[str] = table.column_names
         columns = {name.strip(): list(map(cell_text, table[at].to_pylist())) for at, name in enumerate(names)}
     except (ArrowException, OSError, ValueError, OverflowError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -37,6 +38,9 @@ from . import dataset
 from .searches import Searches, searches_of
 
 TERMS_FILE = "terms.json"
+_JOINTS = re.compile(r"[_-]|(?<=[^\W\d_])(?=[\d])|(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])")
+"""Between words that are written together, as names of columns are."""
+
 
 NAMING = ("patient_name", "birth_date")
 """Kinds of identifiers that no label may be, even one that the trial itself gave."""
@@ -179,6 +183,16 @@ def known_of(plan: Plan, work: Path) -> Known:
     return Known({subject: frozenset(those) for subject, those in found.items()}).merged(remembered_identifiers(work))
 
 
+def _spelled(text: str) -> str:
+    """A text, and behind it the words that are written together in it.
+
+    >>> _spelled("GruenwedelMarker_2")
+    'GruenwedelMarker_2 Gruenwedel Marker 2'
+    """
+    apart = _JOINTS.sub(" ", text)
+    return text if apart == text else f"{text} {apart}"
+
+
 def refuse_named_rules(rules: Iterable[str], searches: Searches) -> None:
     """Refuse ids of a site's own rules that hold an identifier of anybody: they leave as evidence with every image.
 
@@ -195,7 +209,7 @@ def refuse_named_criteria(criteria: Iterable[Criterion], searches: Searches) -> 
     Raises ``UsageError``; what was found is not repeated.
     """
     for criterion in criteria:
-        texts = {"id": f"{criterion.id} {criterion.id.replace('-', ' ')}", "sentence": criterion.sentence}
+        texts = {"id": _spelled(criterion.id), "sentence": _spelled(criterion.sentence)}
         for name, text in texts.items():
             if searches.everybody.in_text(text):
                 place = criterion.place if name == "sentence" else criterion.place.rpartition(" ")[0]
@@ -211,14 +225,14 @@ def refuse_named_columns(clinical: ClinicalRows, known: Known) -> None:
     anybody = searcher_for(known.everybody, in_bytes=False)
     people = searcher_for((i for i in known.everybody if i.kind in NAMING), in_bytes=False)
     for number, table in enumerate(clinical.phenotype, start=1):
-        if anybody.in_text(table.name.replace("_", " ")):
+        if anybody.in_text(_spelled(table.name)):
             raise UsageError(f"clinical: the name of phenotype table {number} holds a known identifier; rename it")
     for number, column in enumerate(clinical.described.values(), start=1):
-        if anybody.in_text(column.name.replace("_", " ")):
+        if anybody.in_text(_spelled(column.name)):
             raise UsageError(
                 f"clinical: the name of column {number} holds a known identifier, and it leaves; rename it"
             )
-        if any(people.in_text(level) for level in column.levels):
+        if any(people.in_text(_spelled(level)) for level in column.levels):
             recode = "leave the column out, or recode it"
             raise UsageError(f"clinical: column {column.name}: one of its levels is somebody's name; {recode}")
 
