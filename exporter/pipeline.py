@@ -30,16 +30,8 @@ from .review.learn import Learned, learn_rules
 from .review.read import Contradiction, Current, Signature, contradictions, new_edits
 from .review.sheet import Sheet
 from .review.values import DECISION
-from .select.eligibility import (
-    Columns,
-    Eligibility,
-    Found,
-    asks_checks,
-    check_levels,
-    check_names,
-    hidden_names,
-    strange_labels,
-)
+from .select.eligibility import Columns, Eligibility, Found
+from .select.readable import asks_checks, check_levels, check_names, hidden_names, strange_labels
 from .stacks import Stacking, stack_instances
 from .trial import Trial
 from .trial.eligibility import REASON

@@ -9,17 +9,8 @@ import pytest
 from eligibilitymaker import candidate, exclude, include
 
 from trialbids.exporter.errors import UsageError
-from trialbids.exporter.select.eligibility import (
-    Candidate,
-    Columns,
-    Eligibility,
-    check_levels,
-    check_names,
-    decided_by,
-    hidden_names,
-    judge,
-    strange_labels,
-)
+from trialbids.exporter.select.eligibility import Candidate, Columns, Eligibility, decided_by, judge
+from trialbids.exporter.select.readable import check_levels, check_names, hidden_names, strange_labels
 from trialbids.exporter.trial.eligibility import Criterion
 
 ONE = [

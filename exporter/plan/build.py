@@ -14,9 +14,10 @@ from ..harmonise import Harmonised
 from ..inventory.instance import Instance
 from ..select.copies import without_copies
 from ..select.decide import Decision, decide, has_burned_in_text
-from ..select.eligibility import Candidate, Eligibility, decided_by, names_read
+from ..select.eligibility import Candidate, Eligibility, decided_by
 from ..select.facts import read_stack
 from ..select.projection import is_wanted, on_nominal_grid
+from ..select.readable import names_read
 from .ledger import Ledger
 from .row import PlanRow
 from .visits import Visit, Visits

@@ -13,7 +13,8 @@ from trialbids.mappings.criteria import Value
 from ..pipeline import Plan, columns_of
 from ..plan.build import Planned, candidate_of
 from ..select.decide import Decision
-from ..select.eligibility import Answer, Asking, Candidate, decisions_of, names_read, sessions_of
+from ..select.eligibility import Answer, Asking, Candidate, decisions_of, sessions_of
+from ..select.readable import names_read
 from ..trial.eligibility import Criterion
 from .job import Outcome
 from .question import VERDICT, Question
