@@ -45,13 +45,18 @@ def label_is_known(put: Put) -> str:
 
 
 def touches_border(put: Put) -> str:
-    """A04: something at the border of the field of view is probably cut off. An axis of one voxel has no border."""
-    inside = put.voxels >= HALF if put.voxels.dtype.kind == "f" else put.voxels
-    sides = 0
-    for axis, size in enumerate(inside.shape):
-        if size > 1:
-            sides += sum(bool(np.take(inside, place, axis).any()) for place in (0, size - 1))
+    """A04: something at the border of the field of view is probably cut off."""
+    sides = sides_touched(put.voxels >= HALF if put.voxels.dtype.kind == "f" else put.voxels)
     return f"touches {sides} side{'s' if sides > 1 else ''} of the field of view" if sides else ""
+
+
+def sides_touched(inside: NDArray[Any]) -> int:
+    """How many of the six sides of an image ``[X, Y, Z]`` a mask touches. An axis of one voxel has no border.
+
+    Views alone are looked at: ``np.take`` would copy the whole of a mask that does not lie in C order.
+    """
+    axes = [np.moveaxis(inside, axis, 0) for axis, size in enumerate(inside.shape) if size > 1]
+    return sum(bool(along[place].any()) for along in axes for place in (0, -1))
 
 
 def islands(put: Put) -> str:
@@ -98,6 +103,7 @@ def part_sizes(inside: NDArray[Any]) -> tuple[int, ...]:
     if not all(p.size for p in places):
         return ()
     box = inside[tuple(slice(int(p[0]), int(p[-1]) + 1) for p in places)]
-    image = sitk.GetImageFromArray(np.ascontiguousarray(box, dtype=np.uint8))
+    as_it_lies = box.transpose(np.argsort(box.strides)[::-1])  # parts hang together in any order of the axes
+    image = sitk.GetImageFromArray(np.ascontiguousarray(as_it_lies, dtype=np.uint8))
     parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(image, True))
     return tuple(sorted((int(n) for n in np.bincount(parts.ravel())[1:]), reverse=True))
