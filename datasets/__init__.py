@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .errors import CohortError, DatasetError, QueryError, ReadError
     from .image import Image
     from .loading import LoadSequencesd
-    from .policies import Require
+    from .policies import QC, Require
     from .query import Q, Times
     from .reader import NiftiReader
     from .targets import Categorical, Regression
@@ -42,6 +42,7 @@ _HOME = {
     "LoadSequencesd": "loading",
     "NiftiReader": "reader",
     "Q": "query",
+    "QC": "policies",
     "QueryError": "errors",
     "ReadError": "errors",
     "Regression": "targets",
@@ -52,6 +53,7 @@ _HOME = {
 }
 
 __all__ = [
+    "QC",
     "Categorical",
     "Cohort",
     "CohortDataset",

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from trialbids.mappings.criteria import Condition, ConditionError
-from trialbids.mappings.record import Record
-
 from .acquisition import Source, Unusable, acquisitions, qc_rank, resolve
+from .asking import Filter, where_of
 from .cohort import Cohort, Count, Dropped, Report, count_sites
 from .columns import Columns
 from .errors import CohortError, QueryError, listing
 from .image import Image, same_grid
-from .policies import VERDICTS, Require
+from .policies import Require
 from .query import Q
 from .request import Request
 from .rows import sample_row
@@ -36,6 +34,7 @@ class _Builder:
         self.queries: dict[str, Q] = {**request.images, **request.labels}
         self.counts: list[Count] = []
         self.columns = Columns(db.tables, request.unit)
+        self.quality = Filter(request.wanted, db)
         self.units: list[Unit] = self.make_units()
 
     def run(self) -> Cohort:
@@ -91,31 +90,16 @@ class _Builder:
     def row(self, unit: Unit) -> dict[str, Any]:
         return self.columns.row(unit.participant_id, unit.session_id, unit.site)
 
-    def records(self, unit: Unit) -> list[Record]:
-        """What the images of a unit are, for ``has`` and ``count``."""
-        if unit.fixed:
-            return [image.record for image in unit.fixed]
+    def images(self, unit: Unit) -> Sequence[Image]:
+        """All images of a unit."""
         session = unit.session_id if self.request.unit == "session" else None
-        return [image.record for image in self.db.images_of(unit.participant_id, session)]
+        return unit.fixed or self.db.images_of(unit.participant_id, session)
 
     def apply_where(self) -> None:
         if self.request.where is None:
             return
-        try:
-            where = Condition(self.request.where)
-            where.check(self.columns.kinds)
-        except ConditionError as error:
-            raise QueryError(f"where: {error}") from error
-        if "found" in where.functions:
-            raise QueryError("where: found(…) belongs to the criteria of trial.yaml; here qc= chooses by the verdict")
-        for name in sorted(where.columns):
-            self.columns.check(name)
-        reasons = {False: "the condition is not true", None: "it cannot be told whether the condition is true"}
-
-        def why(unit: Unit) -> str | None:
-            return reasons.get(where.truth(self.row(unit), self.records(unit)))
-
-        self.lose(f"where {self.request.where}", why)
+        where = where_of(self.request.where, self.db, self.columns, self.request.unit)
+        self.lose(f"where {self.request.where}", lambda unit: where.reason(self.row(unit), self.images(unit)))
 
     def fit_targets(self) -> dict[str, Target]:
         fitted: dict[str, Target] = {}
@@ -144,7 +128,7 @@ class _Builder:
                     f"{key}: no image in {self.db.root} matches {query!r}. "
                     f"There are: {self.db.contents() or 'no images'}."
                 )
-        if self.request.qc is not None and not any(image.qc for image in self.db.images):
+        if self.request.wanted.verdict is not None and not any(image.qc for image in self.db.images):
             raise CohortError(f"{self.db.root} has no QC verdicts; ask for qc=None to take its images as they are.")
 
     def find(self, key: str) -> None:
@@ -164,12 +148,11 @@ class _Builder:
             unit.absent[key] = f"no image matches {query!r}"
             return
         groups = acquisitions(candidates)
-        verdicts = VERDICTS[self.request.qc]
         reasons: list[str] = []
         usable: list[tuple[int, Source]] = []
         for group in groups:
-            if key in self.request.images and verdicts and (bad := [i for i in group if i.qc not in verdicts]):
-                reasons.append(f"{bad[0].path}: its QC verdict is {bad[0].qc or 'not given'}")
+            if key in self.request.images and (bad := self.objection(group)):
+                reasons.append(bad)
                 continue
             if key in self.request.labels and (reason := self.drawn_elsewhere(unit, group[0])):
                 reasons.append(reason)
@@ -189,6 +172,10 @@ class _Builder:
             unit.sources[key] = min(usable, key=lambda ranked: ranked[0])[1]
         else:
             unit.sources[key] = usable[-1 if self.request.duplicates == "last" else 0][1]
+
+    def objection(self, group: Sequence[Image]) -> str | None:
+        """Why an acquisition is not good enough: the first of its images that is not."""
+        return next((f"{image.path}: {why}" for image in group if (why := self.quality.objection(image))), None)
 
     def drawn_elsewhere(self, unit: Unit, mask: Image) -> str | None:
         """Why a mask does not belong to the images of this sample, if so."""

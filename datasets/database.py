@@ -14,6 +14,7 @@ from .image import Image
 from .manifest import Manifest
 from .names import natural, parse_name
 from .policies import Missing
+from .quality import Quality
 from .query import Q
 from .scan import Problem, Scan, scan_tree
 from .sidecars import Metadata
@@ -21,6 +22,7 @@ from .tables import Table, read_tsv, typed_table
 
 if TYPE_CHECKING:
     from .cohort import Cohort
+    from .policies import QC
     from .targets import Target
 
 ANNOTATIONS = "derivatives/annotations"
@@ -115,6 +117,14 @@ class Database:
             visits.setdefault((image.participant_id, None), []).append(image)
         return visits
 
+    @cached_property
+    def quality(self) -> Quality:
+        """What checks and metrics say of every image, by its path; read when it is first asked for.
+
+        Raises :class:`ReadError` where it cannot be read.
+        """
+        return Quality.read(self.root, self.images)
+
     def query(self, query: Q) -> tuple[Image, ...]:
         """All images that match, in the order of the tree."""
         return tuple(image for image in (*self.images, *self.annotations) if query.matches(image))
@@ -142,7 +152,7 @@ class Database:
         labels: Mapping[str, Q] | None = None,
         targets: Mapping[str, Target] | None = None,
         where: str | None = None,
-        qc: str | None = "pass",
+        qc: str | QC | None = "pass",
         missing: Missing = "raise",
         duplicates: str = "raise",
         grid: str = "any",
@@ -154,8 +164,12 @@ class Database:
         ``labels``      queries for masks; a mask must have been drawn on an image of the sample
         ``targets``     :class:`Regression` or :class:`Categorical` a key, from any clinical table
         ``where``       a condition over the same columns and the images of the unit (``has``, ``count``), see
-                        :class:`~trialbids.mappings.criteria.Condition`
-        ``qc``          ``pass`` (or waived), ``warn`` (pass, waived or warn), or None: any or no verdict
+                        :class:`~trialbids.mappings.criteria.Condition`; also over ``qc_verdict`` (the worst of a
+                        unit's images) and what checks found (``found('G04')``), and with ``unit="image"`` over the
+                        metrics of quality (``snr > 8``; of an acquisition it must be true of each image). A clinical
+                        column goes before a metric of the same name, which is then asked for as ``qc__snr``
+        ``qc``          ``pass`` (or waived), ``warn`` (pass, waived or warn), None: any or no verdict; or
+                        :class:`QC`, which also asks for metrics and checks of every image
         ``missing``     ``raise``, ``drop`` the sample, ``mask`` (zeros and a ``present`` flag), or :class:`Require`
         ``duplicates``  of acquisitions: ``raise``, ``first``, ``last``, or ``best-qc`` (the first among the best)
         ``grid``        ``same``: all images and masks of a sample share one voxel grid; ``any``: they need not

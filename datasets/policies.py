@@ -31,6 +31,19 @@ class Require:
         object.__setattr__(self, "any_of", any_of)
 
 
+@dataclass(frozen=True, slots=True)
+class QC:
+    """``qc=QC("warn", where="snr > 8 and not found('P05')")``: by verdict, and by metrics and checks of each image.
+
+    ``verdict`` is ``pass`` (or waived), ``warn`` (pass, waived or warn), or None: any or none. ``where`` is asked of
+    every image by itself: any metric of quality by its name, ``qc_verdict``, ``found('G04')``, and ``has(…)`` of that
+    one image. A metric that an image has not is not known; ``motion == None or motion < 0.1`` lets such an image pass.
+    """
+
+    verdict: str | None = "pass"
+    where: str | None = None
+
+
 Missing = str | Require
 
 

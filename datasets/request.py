@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .errors import QueryError
-from .policies import DUPLICATES, GRIDS, MISSING, UNITS, VERDICTS, Missing, Require, check_choice
+from .policies import DUPLICATES, GRIDS, MISSING, QC, UNITS, VERDICTS, Missing, Require, check_choice
 from .query import Q
 from .rows import RESERVED, SIDE_KEYS
 from .targets import Target
@@ -21,14 +21,14 @@ class Request:
     labels: Mapping[str, Q]
     targets: Mapping[str, Target]
     where: str | None
-    qc: str | None
+    qc: str | QC | None
     missing: Missing
     duplicates: str
     grid: str
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, UNITS)
-        check_choice("qc", self.qc, tuple(VERDICTS))
+        check_choice("qc", self.wanted.verdict, tuple(VERDICTS))
         check_choice("duplicates", self.duplicates, DUPLICATES)
         check_choice("grid", self.grid, GRIDS)
         if not isinstance(self.missing, Require):
@@ -39,6 +39,11 @@ class Request:
             raise QueryError("cohort: with unit='image' a sample is one image, so images= has exactly one key")
         self._check_names()
         self._check_masking()
+
+    @property
+    def wanted(self) -> QC:
+        """``qc`` in full."""
+        return self.qc if isinstance(self.qc, QC) else QC(self.qc)
 
     def _check_names(self) -> None:
         names = [*self.images, *self.labels, *self.targets]

@@ -14,6 +14,9 @@ from . import border
 from .arguments import Debug, EngineName, Json, Places, Work, Workers, edited_plan, engine_of, rule_file_of, trial_of
 from .border import EXIT_INVALID, EXIT_LEAK, EXIT_SESSIONS_FAILED
 from .cli_deid import deid, link
+from .cli_protocol import protocol
+from .cli_qc import qc
+from .cli_sample import sample
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(deid)
+app.add_typer(qc)
+app.add_typer(protocol)
+qc.command()(sample)
 app.command()(link)
 
 
@@ -207,7 +213,7 @@ def export(
 
 def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
     """Export, validate, show what it came to; returns the exit code."""
-    from . import screen
+    from . import screen, screen_qc
     from .pipeline import plan_trial, scan_trial
     from .places import workplace
     from .release.export import export_plan
@@ -231,6 +237,7 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
         as_json=json,
     )
     if not json:
+        screen_qc.show_cycle(exported.cycle, trial.work, as_json=False)
         screen.show_flow_line(exported.flow, trial)
     if exported.run.leaks:
         return EXIT_LEAK

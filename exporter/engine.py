@@ -8,6 +8,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from itertools import islice
 from multiprocessing import (
@@ -31,8 +32,14 @@ PRELOAD = ("trialbids.exporter.cli", "trialbids.exporter.inventory.reading")
 class Engine(Protocol):
     """Runs one function over many units of work that share nothing. Use it as a context: it ends its workers."""
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
-        """Yield ``(item, result)`` as results come, in any order. An exception in ``function`` is raised here."""
+    def map(
+        self, function: Callable[[T], R], items: Iterable[T], lost: Callable[[T], R] | None = None
+    ) -> Iterator[tuple[T, R]]:
+        """Yield ``(item, result)`` as results come, in any order. An exception in ``function`` is raised here.
+
+        ``lost`` gives the result of an item that ends the very process that works on it (native code that crashes,
+        memory that runs out); without it that raises :class:`WorkerDiedError`. All other items go on.
+        """
         ...
 
     def prepare(self, module: str) -> None:
@@ -47,7 +54,10 @@ class Engine(Protocol):
 class Serial:
     """One unit after the other, in this process: for debugging and for very small trials."""
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
+    def map(
+        self, function: Callable[[T], R], items: Iterable[T], lost: Callable[[T], R] | None = None
+    ) -> Iterator[tuple[T, R]]:
+        del lost  # this process would be the one that ends
         for item in items:
             yield item, function(item)
 
@@ -75,33 +85,69 @@ class Processes:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._pool = ProcessPoolExecutor(self.workers, mp_context=get_context("forkserver"), initializer=_start_worker)
+        self._pool = _pool(self.workers)
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, R]]:
+    def map(
+        self, function: Callable[[T], R], items: Iterable[T], lost: Callable[[T], R] | None = None
+    ) -> Iterator[tuple[T, R]]:
         queue = iter(items)
         running: dict[Future[R], T] = {}
         try:
             while True:
                 for item in islice(queue, 2 * self.workers - len(running)):
-                    running[self._pool.submit(function, item)] = item
+                    running[self._submit(function, item)] = item
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
+                if any(is_broken(future) for future in done):
+                    done, _ = wait(running)  # all of them end with the pool
+                    self._pool.shutdown(wait=True)
+                    self._pool = _pool(self.workers)
                 for future in done:
-                    yield running.pop(future), future.result()
+                    item = running.pop(future)
+                    yield item, _alone(function, item, lost) if is_broken(future) else future.result()
         finally:
             for future in running:
                 future.cancel()
 
+    def _submit(self, function: Callable[[T], R], item: T) -> Future[R]:
+        try:
+            return self._pool.submit(function, item)
+        except BrokenProcessPool as error:  # a worker has ended since the last result came
+            failed: Future[R] = Future()
+            failed.set_exception(error)
+            return failed
+
     def prepare(self, module: str) -> None:
         for _ in range(self.workers):
-            self._pool.submit(_import, module)
+            self._submit(_import, module)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_start_worker)
+
+
+def is_broken(future: Future[R]) -> bool:
+    """Whether a worker of the pool ended before this unit was done: it may be to blame, or another that ran beside."""
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+def _alone(function: Callable[[T], R], item: T, lost: Callable[[T], R] | None) -> R:
+    """The result of one unit in a process of its own, with all the memory there is; what ends that too is to blame."""
+    with _pool(1) as pool:
+        try:
+            return pool.submit(function, item).result()
+        except BrokenProcessPool as error:
+            if lost is None:
+                sentence = "a worker ended without a word, twice on the same piece of work"
+                raise WorkerDiedError(f"{sentence}: look whether memory runs out, or run with fewer workers") from error
+            return lost(item)
 
 
 def _import(module: str) -> None:

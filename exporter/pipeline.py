@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from datetime import date
 from pathlib import Path
 
 from trialbids.mappings.rules import RuleError, Rules, load_rules
 
 from .clinical.join import NO_ALIASES, NOTHING, ClinicalRows, join_clinical
+from .clinical.schedule import Schedule
 from .deidentify.pseudonyms import Pseudonyms
 from .engine import Engine
 from .errors import UsageError
@@ -24,13 +25,22 @@ from .plan.notice import PLAN_ISSUES_FILE, Notice, write_notices
 from .plan.row import HISTORY, PLAN_FILE, write_plan
 from .plan.visits import Visit, Visits, find_visits
 from .progress import Progress
+from .qc.codes import known_at
+from .qc.decided import decided_findings
+from .qc.headers.duplicates import stacking_findings
+from .qc.headers.files import unreadable_findings
+from .qc.headers.run import check_headers, tables_of
+from .qc.ledger.waivers import waived_ids
+from .qc.protocol.check import check_protocol, protocol_of
+from .qc.source import Quality
+from .qc.tables import tolerance_units
 from .review.apply import Refused, Reviewed, review, standing
 from .review.edits import EDITS_FILE, Edit, in_force, read_edits, write_edits
 from .review.learn import Learned, learn_rules
 from .review.read import Contradiction, Current, Signature, contradictions, new_edits
 from .review.sheet import Sheet
 from .review.values import DECISION
-from .select.eligibility import Columns, Eligibility, Found
+from .select.eligibility import Columns, Eligibility
 from .select.readable import asks_checks, check_levels, check_names, hidden_names, strange_labels
 from .stacks import Stacking, stack_instances
 from .trial import Trial
@@ -44,7 +54,8 @@ class Plan:
     """Everything that is known before a pixel is touched.
 
     ``own`` are the stacks as the rules alone see them, ``edits`` the history of a person's edits, of which ``taken``
-    came with this run, and ``reviewed`` what became of them. ``rescued`` is where a plan went that was edited where
+    came with this run, and ``reviewed`` what became of them. ``quality`` is what the checks of
+    headers say. ``rescued`` is where a plan went that was edited where
     it lay and not given back, ``contradicted`` what the sheet of this run says against edits that stand, ``clinical``
     what the clinical tables say.
     """
@@ -60,6 +71,7 @@ class Plan:
     rescued: Path | None = None
     contradicted: tuple[Contradiction, ...] = ()
     clinical: ClinicalRows = NOTHING
+    quality: Quality = field(default_factory=Quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +118,12 @@ def plan_trial(
     edits = read_edits(trial.work / EDITS_FILE)
     taken: tuple[Edit, ...] = ()
     if edited is not None:
-        current = Current(own, visits, trial.keep, edits)
+        blocked = quality_of(trial, inventory, stacking, own, visits, clinical.schedule).blocked
+        current = Current(own, visits, trial.keep, edits, blocked)
         taken = new_edits(edited.sheet, current, remembered(trial.work / HISTORY), edited.signature)
     edits = (*edits, *taken)
     reviewed = review(own, edits, visits)
+    quality = quality_of(trial, inventory, stacking, reviewed.harmonised, visits, clinical.schedule)
     planned = build_plan(
         reviewed.harmonised,
         visits,
@@ -117,17 +131,17 @@ def plan_trial(
         trial.keep,
         decided=reviewed.decided,
         edited=reviewed.edited,
-        eligibility=eligibility_of(trial, clinical, stacking),
+        eligibility=eligibility_of(trial, clinical, quality),
+        blocked=quality.blocked,
+        trusted=quality.trusted,
     )
-    against_criteria = tuple(_overruled(edits, planned))
-    reviewed = replace(
-        reviewed,
-        refused=(*reviewed.refused, *against_criteria),
-        applied=reviewed.applied - len(against_criteria),
-    )
+    overruled = tuple(_overruled(edits, planned, quality))
+    reviewed = replace(reviewed, refused=(*reviewed.refused, *overruled), applied=reviewed.applied - len(overruled))
     known = {p.row.stack_id for p in planned}
     against = () if edited is None else contradictions(edited.sheet, known, standing(edits, reviewed))
-    made = Plan(inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, None, against, clinical)
+    told = (inventory, stacking, visits, planned, tuple(own), edits, taken, reviewed, None, against, clinical)
+    of_plan = (*decided_findings(planned), *check_protocol(planned, protocol_of(trial), trial.qc.of_site))
+    made = Plan(*told, quality.with_plan(of_plan))
     if check is not None:
         check(made)
     if taken:
@@ -157,16 +171,46 @@ def clinical_of(trial: Trial, visits: Visits, everyone: Sequence[Visit] = ()) ->
     return join_clinical(trial.clinical, everyone or visits.all, aliases, trial.visits, trial.baseline)
 
 
-def _overruled(edits: Sequence[Edit], planned: Sequence[Planned]) -> Iterator[Refused]:
-    """The edits that would keep a stack which a criterion takes out."""
+def quality_of(
+    trial: Trial,
+    inventory: Inventory,
+    stacking: Stacking,
+    harmonised: Sequence[Harmonised],
+    visits: Visits,
+    schedule: Schedule,
+) -> Quality:
+    """What the checks of headers find, and what of it a person has waived.
+
+    Raises ``UsageError`` where the protocol, a tolerance or the list of waivers cannot be used.
+    """
+    if trial.qc.is_set:
+        trial.qc.check_against(tolerance_units())
+    protocol = protocol_of(trial)
+    tables = tables_of(inventory.layouts, schedule, protocol.bodyparts, is_listed=trial.subject.table is not None)
+    return Quality(
+        of_headers=check_headers(stacking, harmonised, visits, trial.qc.of_site, tables),
+        of_stacking=(
+            *unreadable_findings(inventory.unreadable, inventory.instances, trial.sources),
+            *stacking_findings(stacking),
+        ),
+        waived=waived_ids(trial.work, date.today()),
+    )
+
+
+def _overruled(edits: Sequence[Edit], planned: Sequence[Planned], quality: Quality) -> Iterator[Refused]:
+    """The edits that would keep a stack which a criterion takes out, or which failed a check."""
     given = in_force(edits)
     for p in planned:
         edit = given.get(p.row.stack_id, {}).get(DECISION)
-        if edit is not None and edit.new == "keep" and p.row.reason.startswith(REASON):
+        if edit is None or edit.new != "keep" or p.row.decision == "keep":
+            continue
+        if p.row.reason.startswith(REASON):
             yield Refused(edit, f"{p.row.reason.replace('-', ' ', 1)} takes it out, which no edit overrules")
+        elif p.row.reason in {f.check for f in quality.of_stack(p.row.stack_id)}:
+            yield Refused(edit, f"check {p.row.reason} takes it out, which trialbids qc waive overrules and no edit")
 
 
-def eligibility_of(trial: Trial, clinical: ClinicalRows, stacking: Stacking) -> Eligibility:
+def eligibility_of(trial: Trial, clinical: ClinicalRows, quality: Quality) -> Eligibility:
     """The criteria that are asked before a pixel is read, and what they may read.
 
     Raises ``UsageError`` where one reads what is not there.
@@ -175,10 +219,12 @@ def eligibility_of(trial: Trial, clinical: ClinicalRows, stacking: Stacking) -> 
     columns = columns_of(clinical)
     second = tuple(c for c in trial.criteria if c.after == "conversion")
     later = _known_later() if trial.criteria else {}
-    check_names(criteria, columns.kinds, header_checks(), later=later)
-    check_names(second, columns.kinds, header_checks() | {SOP_UID_CHECK}, later)
+    check_names(criteria, columns.kinds, known_at("header"), later=later)
+    check_names([c for c in second if c.level == "stack"], columns.kinds, known_at("pixel"), later)
+    check_names([c for c in second if c.level != "stack"], columns.kinds, known_at("session"), later)
     check_levels(trial.criteria, _levels(trial, clinical))
-    return Eligibility(criteria, columns, _header_findings(stacking) if asks_checks(criteria) else None)
+    found = (lambda stack_id, code: code in quality.codes(stack_id)) if asks_checks(criteria) else None
+    return Eligibility(criteria, columns, found)
 
 
 def _hidden(trial: Trial, visits: Visits, clinical: ClinicalRows) -> Iterator[Notice]:
@@ -205,26 +251,6 @@ def _levels(trial: Trial, clinical: ClinicalRows) -> dict[str, Collection[str]]:
 def columns_of(clinical: ClinicalRows) -> Columns:
     """What the clinical tables say, for criteria."""
     return Columns(clinical.kinds, clinical.values, clinical.visit_values, clinical.by_visit)
-
-
-SOP_UID_CHECK = "C02"
-"""The one check that is run on a stack beside those of its headers: an identifier of it is used twice."""
-
-
-def header_checks() -> frozenset[str]:
-    """The codes of the checks that read headers alone."""
-    from .qc.geometry import GEOMETRY
-
-    return frozenset(check.code for check in GEOMETRY)
-
-
-def _header_findings(stacking: Stacking) -> Found:
-    """Tells what the checks of headers find on a stack; they are run when first asked."""
-    from .qc.geometry import check_stack
-
-    stacks = {stack.stack_id: stack for stack in stacking.stacks}
-    codes = cache(lambda stack_id: frozenset(f.check for f in check_stack(stacks[stack_id])))
-    return lambda stack_id, code: code in codes(stack_id)
 
 
 def learn_from(plan: Plan, trial: Trial, path: Path, pseudonyms: Pseudonyms) -> Learned:

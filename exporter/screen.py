@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .inventory.run import Inventory
     from .pipeline import Plan
     from .release.export import Failure
-    from .release.summary import Run, Summary
+    from .release.summary import Changed, Summary
     from .release.validate import Validation
     from .review.learn import Learned
     from .review.read import NotTaken
@@ -100,7 +100,7 @@ def show_inventory(inventory: Inventory, *, as_json: bool) -> None:
 
 def show_summary(
     summary: Summary,
-    run: Run | None,
+    run: Changed | None,
     trial: Trial,
     *,
     validation: Validation | None = None,
@@ -161,7 +161,7 @@ def show_summary(
             OUT.print(line, soft_wrap=True)
 
 
-def _proof(run: Run, work: Path) -> Iterator[str]:
+def _proof(run: Changed, work: Path) -> Iterator[str]:
     """What the inspection of the tree came to, where it found something."""
     if run.leaks:
         kinds = ", ".join(f"{kind} {n}" for kind, n in run.leaks.items())
@@ -238,7 +238,7 @@ def show_reports(reports: Sequence[Report], *, as_json: bool) -> None:
             OUT.print(line, soft_wrap=True)
 
 
-def _before_and_after(s: Summary, run: Run | None) -> Table:
+def _before_and_after(s: Summary, run: Changed | None) -> Table:
     """Files, folders, bytes and fields: what there was, what there is, what was re-packed and what was dropped."""
     title = "What would become of the sources" if run is None else "What became of the sources"
     table = Table("", "before", "after", "re-packed", "dropped", title=title, title_justify="left")

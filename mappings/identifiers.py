@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from pydicom.datadict import tag_for_keyword
-
 from .text import read_yaml
 
 WHOM = ("subject", "staff", "place")
@@ -26,18 +24,28 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRules:
-    """The whole of ``identifiers.yaml``. ``tags`` gives the kind of every listed element, ``common`` is lower-case,
+    """The whole of ``identifiers.yaml``. ``keywords`` gives the kind of every listed element, ``common`` is lower-case,
     ``months`` gives the number (1 to 12) of every name of a month.
     """
 
     version: int
     kinds: Mapping[str, Kind]
-    tags: Mapping[int, str]
+    keywords: Mapping[str, str]
     other_names: str
     common: frozenset[str]
     months: Mapping[str, int]
     fillers: frozenset[str]
     entities: frozenset[str]
+
+    @property
+    def tags(self) -> Mapping[int, str]:
+        """The kind of every listed element, by its tag. Raises ``ValueError`` where one is no element of DICOM."""
+        from pydicom.datadict import tag_for_keyword  # only readers of headers need it, and it takes long to import
+
+        found = {tag_for_keyword(keyword): kind for keyword, kind in self.keywords.items()}
+        if None in found or len(found) < len(self.keywords):
+            raise ValueError("identifiers.yaml: a keyword is none of DICOM's, or two are one element")
+        return {tag: kind for tag, kind in found.items() if tag is not None}
 
 
 @cache
@@ -45,16 +53,15 @@ def identifier_rules() -> IdentifierRules:
     """``identifiers.yaml``. Raises ``ValueError`` naming an entry that is wrong."""
     spec = read_yaml("identifiers.yaml")
     kinds: dict[str, Kind] = {}
-    tags: dict[int, str] = {}
+    keywords: dict[str, str] = {}
     for name, entry in spec["kinds"].items():
         if entry["whom"] not in WHOM or entry["form"] not in FORMS:
             raise ValueError(f"identifiers.yaml: {name}: unknown whom or form")
         kinds[name] = Kind(name, entry["whom"], entry["form"])
         for keyword in entry["keywords"]:
-            tag = tag_for_keyword(keyword)
-            if tag is None or tag in tags:
-                raise ValueError(f"identifiers.yaml: {name}: {keyword} is no DICOM keyword, or stands twice")
-            tags[tag] = name
+            if keyword in keywords:
+                raise ValueError(f"identifiers.yaml: {name}: {keyword} stands twice")
+            keywords[keyword] = name
     if spec["other_names"] not in kinds:
         raise ValueError(f"identifiers.yaml: other_names: there is no kind {spec['other_names']}")
     months = [(name, number) for number, names in enumerate(spec["months"], start=1) for name in names]
@@ -63,7 +70,7 @@ def identifier_rules() -> IdentifierRules:
     return IdentifierRules(
         version=spec["version"],
         kinds=MappingProxyType(kinds),
-        tags=MappingProxyType(tags),
+        keywords=MappingProxyType(keywords),
         other_names=spec["other_names"],
         common=frozenset(spec["common"]),
         months=MappingProxyType(dict(months)),

@@ -14,18 +14,19 @@ ROOMS = ("mappings", "exporter", "datasets")
 MAY_KNOW = {"mappings": {"mappings"}, "exporter": {"exporter", "mappings"}, "datasets": {"datasets", "mappings"}}
 
 STAGES = (
-    "inventory", "stacks", "harmonise", "select", "plan", "convert", "deidentify", "annotations", "qc", "release",
+    "inventory", "stacks", "harmonise", "select", "plan", "convert", "qc", "deidentify", "annotations", "release",
 )  # fmt: skip
-# Each knows only those before it. Between the stages stand: the way up to the plan, and the private work folder; after
-# them what a person meets.
-FRONT = ("likes", "initialise", "outcome", "screen", "demo", "arguments", "border", "cli_deid", "cli")
-ORDER = (*STAGES[:5], "clinical", "review", "pipeline", *STAGES[5:7], "places", *STAGES[7:], *FRONT)
-SHARED = {"engine", "errors", "progress", "tables", "trial"}
+# Each knows only those before it. Between the stages stand: the way up to the plan, in which checks of headers have a
+# say, and the private work folder; after them what a person meets.
+FRONT = (
+    *("likes", "initialise", "outcome", "screen", "screen_qc", "demo", "arguments", "border"),
+    *("cli_deid", "cli_qc", "cli_sample", "cli_protocol", "cli"),
+)
+ORDER = (*STAGES[:5], "clinical", "review", *STAGES[5:7], "pipeline", "deidentify", "places", *STAGES[8:], *FRONT)
+SHARED = {"arrays", "engine", "errors", "progress", "tables", "trial"}
 AHEAD = {
     ("plan", "deidentify.pseudonyms"): "the plan gives the released names, which are pseudonyms",
     ("pipeline", "deidentify.pseudonyms"): "it hands them to the plan",
-    ("pipeline", "qc.geometry"): "a criterion may ask what the checks of headers find; they are run where one does",
-    ("pipeline", "qc.metricnames"): "a criterion after conversion may ask for a metric by its name",
 }
 
 

@@ -133,7 +133,7 @@ def test_a_name_matches_just_where_one_session_lies_in_the_window(days: list[int
     ("text", "line", "words"),
     [
         ("clinical: {table: a.csv, subject: id, date: d, columns: {x: number}}\n", 3, "give window"),
-        ("visits: {V1: {day: 0, windw: 3}}\n", 3, "unknown key; known here: day, window"),
+        ("visits: {V1: {day: 0, windw: 3}}\n", 3, "unknown key; known here: day, optional, window"),
         ("baseline: seen\nvisits: {V1: {day: 0}}\n", 3, "no column of type date"),
         (
             "clinical:\n- {table: a.csv, subject: id, columns: {x: number}}\n"

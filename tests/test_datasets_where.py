@@ -62,7 +62,7 @@ def test_images_of_the_unit(tmp_path: Path) -> None:
         ("site > 3", "where: .*compares text with a number"),
         ("age", "where: .*is not a condition"),
         ("has(T2)", "where: .*'T2' is not in the vocabulary; did you mean 'T2w'"),
-        ("not found('G04')", "where: .*criteria of trial.yaml"),
+        ("not found('G04')", r"where: found\('G04'\) is not known: .*qc.parquet"),
     ],
 )
 def test_what_cannot_be_meant_is_a_query_error(db: Database, where: str, says: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from nibabel.nifti1 import Nifti1Header
 
 from trialbids.exporter.convert import Volume
-from trialbids.exporter.deidentify.faces import IN_VIEW, NOT_EXCLUDED, REASONS, deface, face_reason
+from trialbids.exporter.deidentify.faces import REASONS, deface
+from trialbids.exporter.deidentify.facewords import IN_VIEW, NOT_EXCLUDED, face_reason
 from trialbids.exporter.errors import ConversionError
 from trialbids.mappings.bodyparts import body_parts
 from trialbids.mappings.record import Record

@@ -38,7 +38,7 @@ from trialbids.exporter.deidentify.search import Searcher
 from trialbids.exporter.deidentify.shapes import Rules, shape_of
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.exporter.qc.check import Finding
-from trialbids.exporter.qc.geometry import GEOMETRY, check_stack
+from trialbids.exporter.qc.headers.geometry import GEOMETRY, check_stack
 from trialbids.exporter.qc.verdict import qc_sidecar
 from trialbids.exporter.release.certificate import Faces, Facts, IdentifierKind, Pixels, Search
 from trialbids.exporter.release.certify import CERTIFICATE_FILES, certify, write_certificate
@@ -112,7 +112,7 @@ def test_what_an_export_writes_passes(tmp_path: Path) -> None:
     assert not leaks(tmp_path, written(tmp_path, f"{STEM}.json", SIDECAR))
     assert not leaks(tmp_path, written(tmp_path, f"{STEM}.nii.gz", nifti()))
     assert not leaks(tmp_path, written(tmp_path, "sub-A1/ses-01/dwi/sub-A1_ses-01_dwi.bval", "0 50 800\n"))
-    quality = {"schema": "trialbids-qc/1", "verdict": "pass", "checks": [], "metrics": {"snr": 12.5}}
+    quality = {"schema": "trialbids-qc/2", "verdict": "pass", "checks": [], "metrics": {"snr": 12.5}}
     assert not leaks(tmp_path, written(tmp_path, f"{STEM}_qc.json", quality))
 
 

@@ -115,7 +115,7 @@ def test_the_twin_with_a_slice_lost_is_caught_alone_and_a_copy_beside_its_twin(r
     alone = trial_for(real_data / "dicom" / "picai_prep" / "ProstateX-missing-slice", tmp_path / "alone")
     assert run_export(alone, Serial(), json=True) == 0
     (row,) = rows(alone.work / "plan.tsv")
-    assert (row["decision"], row["final_decision"], row["reason"]) == ("keep", "quarantine", "G04")
+    assert (row["decision"], row["final_decision"], row["reason"]) == ("quarantine", "quarantine", "G04")
     both = trial_for(real_data / "dicom" / "picai_prep", tmp_path / "both")
     assert run_export(both, Serial(), json=True) == 0
     aside = [r for r in rows(both.work / "quarantine.tsv") if r["reason"] == "duplicate"]

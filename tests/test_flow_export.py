@@ -101,18 +101,18 @@ def test_criteria_decide_after_the_tool_and_change_no_other_name(tmp_path: Path)
         "Ada-1": "keep",
         "Ada-2": "keep",
         "Bo-2": "quarantine criterion-adult",
-        "Cy-1": "exclude criterion-adult",
+        "Cy-1": "quarantine G04",
         "Cy-2": "exclude criterion-adult",
     }
     for p in made.planned:
         assert p.row.bids_path == (before[p.row.stack_id] if p.row.decision == "keep" else "")
     write_exclusions(trial.work, planned(made))
     rows = {row["series"][-3:]: (row["decision"], row["missing"]) for row in read_tsv(trial.work / "exclusions.tsv")}
-    assert rows == {"1.2": ("quarantine", "age"), "2.2": ("exclude", ""), "2.1": ("exclude", "")}
+    assert rows == {"1.2": ("quarantine", "age"), "2.2": ("exclude", ""), "2.1": ("quarantine", "")}
     reasons = {row["series"][-3:]: row for row in read_tsv(trial.work / "exclusions.tsv")}
     assert reasons["1.2"]["other_reasons"] == "criterion-both"
-    assert reasons["2.1"]["other_reasons"] == "criterion-gap"
-    assert reasons["2.1"]["sentence"] == "Adults"
+    assert reasons["2.1"]["other_reasons"] == "criterion-adult criterion-both criterion-gap"
+    assert reasons["2.2"]["sentence"] == "Adults"
 
 
 def test_the_flow_is_drawn_before_anything_is_exported(tmp_path: Path) -> None:
@@ -142,13 +142,14 @@ def test_the_command_draws_the_flow_and_counts_it_for_machines(tmp_path: Path) -
     content = json.loads(told.output)
     assert content["schema"] == "trialbids-flow/1"
     assert list(content["problems"].values()) == [2, 0, 0]
-    assert content["steps"][-1]["remaining"] == {"subjects": 2, "sessions": 2, "series": 4, "stacks": 4}
+    assert content["steps"][-1]["remaining"] == {"subjects": 2, "sessions": 2, "series": 3, "stacks": 3}
+    assert [s["removed"]["stacks"] for s in content["steps"] if s["id"] == "failed-headers"] == [1], "Cy's gap"
     assert len(content["files"]) == 5
 
 
 def test_no_edit_overrules_a_criterion(tmp_path: Path) -> None:
     trial = trial_with(tmp_path, "id: strong, level: session, include: field_strength >= 3, sentence: Three tesla")
-    weak = next(p.row.stack_id for p in plan(trial).planned if p.row.reason)
+    weak = next(p.row.stack_id for p in plan(trial).planned if p.row.reason == "criterion-strong")
     write_edits(trial.work / EDITS_FILE, [Edit(weak, "decision", "exclude", "keep", "Anna", "2026-01-02T03:04:05")])
     made = plan(trial)
     assert [p.row.decision for p in made.planned if p.row.stack_id == weak] == ["exclude"]
@@ -191,7 +192,7 @@ def test_a_criterion_that_names_somebody_stops_the_plan_before_anything_is_writt
 def test_an_image_that_a_criterion_took_out_is_explained(tmp_path: Path) -> None:
     trial = trial_with(tmp_path, "id: adult, level: subject, include: age >= 18, sentence: Adults only")
     assert CliRunner().invoke(app, ["plan", str(tmp_path / "trial.yaml"), "--engine", "serial"]).exit_code == 0
-    untold = next(r["stack_id"] for r in read_tsv(trial.work / "plan.tsv") if r["decision"] == "quarantine")
+    untold = next(r["stack_id"] for r in read_tsv(trial.work / "plan.tsv") if r["reason"] == "criterion-adult")
     shown = CliRunner().invoke(app, ["explain", str(tmp_path / "trial.yaml"), untold]).output.splitlines()
     assert shown[2:4] == [
         "  decision: quarantine (criterion-adult: Adults only)",
@@ -235,8 +236,8 @@ def test_the_second_step_is_counted_apart_and_nothing_of_it_is_released(tmp_path
     assert released == {"keep": 2, "exclude": 2, "quarantine": 1}
     assert len(list(trial.output.glob("sub-*"))) == 1
     lines = {line.step.id: line.total for line in done.flow.lines}
-    assert lines["planned"].remaining.stacks == 5
-    assert lines["failed-checks"].removed.stacks == 1
+    assert lines["planned"].remaining.stacks == 4
+    assert lines["failed-headers"].removed.stacks == 1
     assert lines["criterion-both"].removed.subjects == 2
     assert lines["released"].remaining.stacks == 2
     first = {row["first_reason"] for row in read_tsv(trial.work / "exclusions.tsv")}

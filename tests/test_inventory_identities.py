@@ -13,7 +13,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from trialbids.exporter.inventory.identities import join, split
+from trialbids.exporter.inventory.pairs import join, split
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.mappings.identifiers import identifier_rules
 

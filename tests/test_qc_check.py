@@ -52,9 +52,18 @@ def test_the_worst_severity_decides(severities, word):
 def test_the_sidecar_has_the_documented_form():
     sidecar = qc_sidecar("warn", [Finding("G05", "warning", "uneven", Evidence("uneven", "v0"))], {"snr": 12.5})
     assert json.loads(json.dumps(sidecar)) == {
-        "schema": "trialbids-qc/1",
+        "schema": "trialbids-qc/2",
         "verdict": "warn",
-        "checks": [{"check": "G05", "severity": "warning", "message": "uneven"}],
+        "checks": [
+            {
+                "check": "G05",
+                "severity": "warning",
+                "state": "open",
+                "level": "stack",
+                "message": "uneven",
+                "values": {},
+            }
+        ],
         "metrics": {"snr": 12.5},
     }
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stackmaker import stacks_below, unchanging_stacks_below
 
 from trialbids.exporter.inventory.instance import Instance
-from trialbids.exporter.qc.geometry import check_stack
+from trialbids.exporter.qc.headers.geometry import check_stack
 from trialbids.exporter.qc.verdict import verdict
 from trialbids.exporter.stacks.stack import Stack
 
@@ -96,8 +98,8 @@ def test_each_check_fires_on_its_fault(stack, code, severity):
 
 def test_interpolated_slices_and_gaps_between_slice_edges_are_no_fault():
     assert codes(stack_at([0, 2, 4, 6], SliceThickness=4.0)) == []
-    assert codes(stack_at([0, 5, 10], SliceThickness=4.0, SpacingBetweenSlices=1.0)) == []
-    assert codes(stack_at([0, 5, 10], SliceThickness=4.0, SpacingBetweenSlices=-5.0)) == []
+    assert codes(stack_at([0, 5, 10, 15], SliceThickness=4.0, SpacingBetweenSlices=1.0)) == []
+    assert codes(stack_at([0, 5, 10, 15], SliceThickness=4.0, SpacingBetweenSlices=-5.0)) == []
 
 
 def test_a_mosaic_is_not_taken_for_one_slice():
@@ -106,8 +108,104 @@ def test_a_mosaic_is_not_taken_for_one_slice():
 
 
 def test_missing_geometry_is_one_clear_finding_not_a_crash():
-    found = check_stack(stack_at([0, 4], ImageOrientationPatient=()))
-    assert [(f.check, f.message) for f in found] == [("G01", "ImageOrientationPatient is missing in 2 of 2 images")]
+    found = check_stack(stack_at([0, 4, 8, 12], ImageOrientationPatient=()))
+    assert [(f.check, f.message) for f in found] == [("G01", "ImageOrientationPatient is missing in 4 of 4 images")]
+
+
+def test_a_position_that_is_no_number_is_missing():
+    found = check_stack(with_one(stack_at([0, 4, 8, 12]), ImagePositionPatient=(0.0, 0.0, float("nan"))))
+    assert [(f.check, len(f.evidence.instances)) for f in found] == [("G01", 1)]
+
+
+def test_secondary_captures_need_no_place_but_slices_do():
+    bare = {"ImageOrientationPatient": (), "PixelSpacing": (), "Modality": "MR"}
+    placeless = stack_at([0], SOPClassUID="1.2.840.10008.5.1.4.1.1.7", **bare)
+    shot = replace(placeless, instances=tuple(replace(i, ImagePositionPatient=()) for i in placeless.instances))
+    assert codes(shot) == []
+    assert "G01" in codes(stack_at([0, 4, 8, 12], SOPClassUID="1.2.840.10008.5.1.4.1.1.4", **bare))
+
+
+def numbered(stack, numbers):
+    rows = zip(stack.instances, numbers, strict=True)
+    return replace(stack, instances=tuple(replace(i, InstanceNumber=n) for i, n in rows))
+
+
+@pytest.mark.parametrize(
+    ("positions", "numbers", "missing"),
+    [
+        ([0, 8], [1, 3], [1]),
+        ([0, 8, 16, 24, 32], [1, 3, 5, 7, 9], [1, 1, 1, 1]),
+        ([0, 4, 12], [3, 2, 0], [1]),
+        ([0, 4, 12, 20], [1, 2, 4, 6], [1, 1]),
+        ([0, 4, 16, 24, 32, 36], [9, 9, 9, 9, 9, 9], [2, 1, 1]),
+        ([0, 4, 8, 20], [1, 2, 3, 6], [2]),
+    ],
+)
+def test_slices_lost_of_short_stacks_and_many_of_long_ones_are_counted(positions, numbers, missing):
+    found = check_stack(numbered(stack_at(positions, SpacingBetweenSlices=4.0), numbers))
+    assert [dict(f.evidence.values)["missing"] for f in found if f.check == "G04"] == missing
+
+
+def test_planned_distances_are_no_lost_slices():
+    scout = stack_at([-60, 0, 30], SliceThickness=8.0, Modality="MR")
+    assert "G04" not in codes(numbered(scout, [1, 2, 3]))
+    assert "G04" not in codes(numbered(stack_at([0, 8, 16, 24], SpacingBetweenSlices=4.0), [1, 2, 3, 4]))
+
+
+@settings(max_examples=50)
+@given(st.integers(5, 30), st.floats(1.5, 8), st.floats(0, 1.2), st.floats(0, 1.2))
+def test_positions_rounded_to_a_tenth_are_sound_in_any_plane(n, step, pitch, roll):
+    row = np.array([math.cos(pitch), 0.0, -math.sin(pitch)])
+    column = np.array([0.0, math.cos(roll), 0.0]) + math.sin(roll) * np.array([math.sin(pitch), 0, math.cos(pitch)])
+    normal = np.cross(row, column)
+    points = [tuple(np.round(k * step * normal, 1)) for k in range(n)]
+    turned = tuple(float(round(x, 7)) for x in (*row, *column))
+    assert codes(stack_at(points, ImageOrientationPatient=turned, SliceThickness=step)) == []
+
+
+@pytest.mark.parametrize(("shift", "code"), [((0, 0, 0.5), "G05"), ((0.3, 0, 0), "G08")])
+def test_a_volume_that_lies_elsewhere_than_the_first_is_found(shift, code):
+    stack = stack_at([0, 4, 8, 12], n_volumes=3)
+    moved = [
+        replace(i, ImagePositionPatient=tuple(a + b for a, b in zip(i.ImagePositionPatient, shift, strict=True)))
+        if v == 2 else i
+        for i, v in zip(stack.instances, stack.volume, strict=True)
+    ]  # fmt: skip
+    assert codes(replace(stack, instances=tuple(moved))) == [code]
+
+
+@pytest.mark.parametrize(
+    ("header", "odd"),
+    [
+        ({"SliceThickness": 4.0}, False),
+        ({"SliceThickness": 3.0}, False),
+        ({"SliceThickness": 8.0}, False),
+        ({"SliceThickness": 5.0}, True),
+        ({"SliceThickness": 2.0}, True),
+        ({"SliceThickness": 2.0, "SpacingBetweenSlices": 4.0}, True),
+        ({"SliceThickness": 5.0, "ImageType": ("DERIVED", "SECONDARY", "MPR")}, False),
+        ({"SliceThickness": 3.0, "MRAcquisitionType": "3D"}, True),
+        ({"SliceThickness": 8.0, "MRAcquisitionType": "3D"}, False),
+        ({"SliceThickness": 5.0, "Modality": "CT"}, False),
+        ({"SliceThickness": 4.0, "SpacingBetweenSlices": 4.3}, True),
+    ],
+)
+def test_thickness_is_held_against_the_distance_of_the_slices(header, odd):
+    stack = stack_at([0, 4, 8, 12], **{"Modality": "MR", "ImageType": ("ORIGINAL", "PRIMARY")} | header)
+    assert ("G06" in codes(stack)) is odd
+
+
+@pytest.mark.parametrize(("side", "x", "wrong"), [("L", 40.0, False), ("R", 40.0, True), ("L", -90.0, True)])
+def test_laterality_against_the_position_is_told(side, x, wrong):
+    stack = stack_at([(x, 0, 4 * k) for k in range(4)], ImageLaterality=side, Rows=8, Columns=8)
+    assert [(f.check, f.severity) for f in check_stack(stack)] == [("G11", "info")] * wrong
+
+
+def test_a_trial_may_want_its_own_tolerance():
+    stack = stack_at([0, 4, 8.5, 12, 16])
+    assert [f.check for f in check_stack(stack, tolerances={"G05": 0.2})] == []
+    (finding,) = check_stack(stack)
+    assert (finding.subject, finding.stacks) == ("s", ("s",))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ..errors import ConversionError
 from ..inventory.instance import Instance
-from ..inventory.objects import read_object
 from .grid import Grid, MaskRefused, Shape
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ def _member(instance: Instance) -> Dataset:
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
+    from ..inventory.objects import read_object
     from .coded import AnnotationError
 
     try:

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.pixels.utils import pixel_array
 
+from ..convert.decoders import decoded
 from .coded import BROKEN, SEG, AnnotationError, Code, code, instances, items, number, numbers, opened, quiet, text
 from .frames import FramesShape, Plane, plane_affine
 from .grid import MaskRefused, Shape, Unplaceable
@@ -151,7 +151,7 @@ def _kept(path: Path, size: int, mtime_ns: int, index: int) -> NDArray[np.generi
 def _decoded(dataset: Dataset, index: int) -> NDArray[np.generic]:
     if dataset.BitsAllocated == 1 and not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return _unpacked(dataset, index)
-    return pixel_array(dataset, index=index, raw=True)
+    return decoded(dataset, index, raw=True)
 
 
 def _unpacked(dataset: Dataset, index: int) -> NDArray[np.uint8]:

@@ -44,13 +44,13 @@ def join_clinical(
     Raises ``UsageError`` where a table cannot be read, lacks a column or has two rows for one visit.
     """
     if not tables:
-        return NOTHING
+        return replace(NOTHING, schedule=Schedule(schedule))
     ids = ids_of(visits, aliases)
     opened = [_open(table) for table in tables]
     planned, remarks = _schedule(opened, ids, schedule, baseline)
     joined = [_joined(each, ids, planned) for each in opened]
     strangers = {name for each in opened for name in each.sheet[each.table.subject] if name and not ids.get(name)}
-    return replace(_together(joined, visits, remarks), without_images=len(strangers))
+    return replace(_together(joined, visits, remarks), without_images=len(strangers), schedule=planned)
 
 
 @dataclass(frozen=True, slots=True)

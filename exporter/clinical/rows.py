@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from .column import ClinicalColumn
+from .schedule import Schedule
 
 Value = str | int | float | None
 
@@ -34,7 +35,7 @@ class ClinicalRows:
     by subject, and by subject and session; a day is a number, in days since the subject's first session. A subject's
     value is None where its filled rows do not agree; those of a visit stand in ``visit_values``. ``by_visit`` are the
     columns of tables that have a visit or a date. ``without_images`` counts the ids of the tables that no image came
-    under.
+    under. ``schedule`` holds the trial's visits with the days from which they count.
     """
 
     columns: tuple[str, ...]
@@ -49,6 +50,7 @@ class ClinicalRows:
     kinds: Mapping[str, type] = field(default_factory=dict)
     by_visit: frozenset[str] = frozenset()
     without_images: int = 0
+    schedule: Schedule = field(default_factory=Schedule)
 
     def rows(self) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Every row that may leave, with its subject's label."""

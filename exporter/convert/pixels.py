@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from ..errors import ConversionError
 from ..inventory.instance import Instance
+from .decoders import decoded
 from .grid import tile_shape
 
 # What pydicom and the decoders behind it raise on files that break the standard.
@@ -63,7 +63,7 @@ class PixelReader:
         """
         dataset = self.dataset(instance, whole=False)
         try:
-            pixels = pixel_array(dataset, index=instance.frame - 1 if instance.frame else None)
+            pixels = decoded(dataset, instance.frame - 1 if instance.frame else None)
         except DECODING_ERRORS as error:
             raise ConversionError(
                 "undecodable",

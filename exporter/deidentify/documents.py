@@ -9,14 +9,19 @@ from functools import cache, partial
 from typing import Any
 
 from trialbids.mappings.fields import allow_list
+from trialbids.mappings.protocolfile import protocol_names
 from trialbids.mappings.scores import SCORES
 
+from ..qc.metricnames import METRIC_NAMES
+from ..qc.names import ASPECTS, CONFIDENCE
+from ..qc.names import INSPECTION_SCHEMA as INSPECTION
 from ..select.flow import LEVELS, SCHEMA, UNITS
 from ..select.parsimony import CATEGORIES
 from . import prose, shapes
 from .flowlooks import AFTER, ASKS, KINDS, is_sentence, is_step
 from .kept import RECORD
 from .options import NOT_CLAIMED
+from .qualitylooks import is_quality_sentence, is_quality_value
 from .shapes import Rules
 
 HARMONISED = f"{RECORD}: "
@@ -120,7 +125,7 @@ def _below(spec: Each | Mapping[str, Spec], key: str) -> Spec | None:
 def spec_of(relative: str, content: Any, rules: Rules) -> Spec:
     """The form of a JSON file of the tree (path below its root); some parts name others, so it is asked with it."""
     if relative.endswith("_qc.json"):
-        return _quality()
+        return _quality(rules.told)
     if relative in ("participants.json", "sessions.json", "scans.json"):
         return Each(_like(_COLUMN), _column(rules.told))
     if relative.startswith("phenotype/"):
@@ -184,6 +189,7 @@ def _said(modules: tuple[str, ...], also: frozenset[str] = frozenset()) -> Leaf:
 
 
 COUNT = Leaf(_count)
+SHARE = Leaf(lambda value: shapes.is_number(value) and 0 <= value <= 1)
 BOOL = Leaf(lambda value: isinstance(value, bool))
 TRIAL = Leaf(_like(_TRIAL))
 WORD = Leaf(_like(_WORD))
@@ -195,17 +201,20 @@ PROGRAMS = ("trialbids", "dcm2niix", "pydicom")
 
 
 @cache
-def _quality() -> Spec:
+def _quality(told: frozenset[str]) -> Spec:
     check: Spec = {
         "check": Leaf(_like(re.compile(r"[A-Z]\d\d"))),
         "severity": _one_of("error", "warning", "info"),
-        "message": _said(prose.QUALITY),
+        "state": _one_of("open", "waived"),
+        "level": _one_of("instance", "series", "stack", "acquisition", "session", "subject", "release"),
+        "message": Leaf(partial(is_quality_sentence, told), "unknown-text"),
+        "values": Each(is_quality_value, Leaf(shapes.is_number)),
     }
     return {
-        "schema": _one_of("trialbids-qc/1"),
+        "schema": _one_of("trialbids-qc/2"),
         "verdict": _one_of("pass", "warn", "waived", "fail"),
         "checks": [check],
-        "metrics": Each(prose.texts_of("qc/metricnames.py").__contains__, Leaf(shapes.is_number)),
+        "metrics": Each(METRIC_NAMES.__contains__, Leaf(shapes.is_number)),
     }
 
 
@@ -249,6 +258,10 @@ def _is_description(told: frozenset[str], value: Any) -> bool:
     return value in ours or any(end and value.endswith(end) and _like(_COLUMN)(value[: -len(end)]) for end in endings)
 
 
+_SAMPLE: Spec = {
+    **dict.fromkeys(("n", "wrong", "unsure"), COUNT),
+    **dict.fromkeys(("rate", "at_most", "low", "high"), SHARE),
+}
 _PROGRAM: Spec = {"Name": _one_of(*PROGRAMS), "Version": VERSION}
 _FIXED: Mapping[str, Spec] = {
     "dataset_description.json": {
@@ -271,7 +284,7 @@ _FIXED: Mapping[str, Spec] = {
         "trialbids": VERSION,
         "trial": TRIAL,
         **dict.fromkeys(("subject", "session", "site"), _one_of("table", "path", "tag", "value", "default")),
-        "protocol": WORD,
+        "protocol": _one_of("own", *protocol_names()),
         "site rules": COUNT,
         "keep": [WORD],
         "allow-list": COUNT,
@@ -291,6 +304,29 @@ _FIXED: Mapping[str, Spec] = {
         "categories": Each(CATEGORY_IDS.__contains__, dict.fromkeys(("series", "files", "bytes"), COUNT)),
         "images_by_sequence": Each(partial(shapes.is_cell, "sequence"), COUNT),
         "reasons": Each(_like(_REASON), COUNT),
+        "qc": {
+            **dict.fromkeys(("cycle", "waived", "resolved"), COUNT),
+            "verdicts": dict.fromkeys(("pass", "warn", "waived"), COUNT),
+            "open": dict.fromkeys(("error", "warning", "info"), COUNT),
+            "inspection": {"n": COUNT, "wrong": COUNT, "at_most": SHARE},
+        },
+    },
+    "curation/inspection.json": {
+        "schema": _one_of(INSPECTION),
+        "confidence": Leaf(lambda value: value == CONFIDENCE),
+        **dict.fromkeys(("inspections", "images", "covered", "unread"), COUNT),
+        **dict.fromkeys(("rate", "at_most"), SHARE),
+        "sample": _SAMPLE,
+        "aspects": Each(ASPECTS.__contains__, _SAMPLE),
+        "strata": [
+            {
+                "site": Leaf(_like(re.compile(rf"{shapes.LABEL.pattern}|n/a"))),
+                "sequence": Leaf(partial(shapes.is_cell, "sequence")),
+                **dict.fromkeys(("images", "known", "known_wrong"), COUNT),
+                "share": _SAMPLE,
+            }
+        ],
+        "released": dict.fromkeys(("images", "unchanged"), COUNT),
     },
 }
 

@@ -11,23 +11,11 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
 
-from trialbids.mappings.bodyparts import body_parts
-from trialbids.mappings.record import Record
-
 from ..convert import Volume, encode
 from ..errors import ConversionError
 from .facewords import IN_VIEW, NOT_EXCLUDED
 
 TIMEOUT_S = 3600
-
-
-def face_reason(record: Record) -> str:
-    """Why an image may show a face: ``face-in-view``, ``face-not-excluded`` where its body part is not known, or ""."""
-    if record.bodypart == "unknown":
-        return NOT_EXCLUDED
-    part = body_parts().get(record.bodypart)
-    return IN_VIEW if part is not None and part.face else ""
-
 
 REASONS = {
     IN_VIEW: "a head is in view: remove faces with a command of your own (`deface:`), or allow them (`faces: allow`)",

@@ -15,8 +15,8 @@ from trialbids.mappings.identifiers import identifier_rules
 from trialbids.mappings.names import name_rules
 from trialbids.mappings.vocabulary import vocabulary
 
-from ..inventory.identities import split
 from ..inventory.instance import Instance
+from ..inventory.pairs import split
 from ..tables import read_tsv, tsv_bytes, write_private
 from .forms import Forms, forms_of, words
 from .search import Searcher

@@ -22,6 +22,7 @@ from .look import Leak, Look, texts_in
 from .search import Searcher
 from .shapes import Rules
 from .tablelooks import (
+    look_into_curated,
     look_into_drawn,
     look_into_flow,
     look_into_parquet,
@@ -30,7 +31,6 @@ from .tablelooks import (
     look_into_scans,
     look_into_sessions,
 )
-from .volumes import look_into_image
 
 _RELEASE_LINE = re.compile(r"^\d+\.\d+\.\d+ \d{4}-\d\d-\d\d$", re.MULTILINE)
 _CERTIFICATE = "curation/certificate.json"
@@ -267,6 +267,8 @@ def _numbers(look: Look, path: Path) -> Iterator[Leak]:
 
 
 def _image(look: Look, path: Path) -> Iterator[Leak]:
+    from .volumes import look_into_image  # nibabel: only where images are inspected
+
     for place, kind, form, value in look_into_image(path, look.searcher):
         yield Leak(look.relative, place, kind, form, value)
 
@@ -293,6 +295,7 @@ _LOOKS: dict[str, Callable[[Look, Path], Iterable[Leak]]] = {
     "participants": look_into_participants,
     "phenotype": look_into_phenotype,
     "parquet": look_into_parquet,
+    "curated": look_into_curated,
     "flow": look_into_flow,
     "drawing": look_into_drawing,
     "picture": look_into_picture,

@@ -6,18 +6,34 @@ measures: no name, no date and no id fits in. The modules are read, not imported
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
-QUALITY = ("qc/check.py", "qc/geometry.py", "release/make.py", "stacks/reasons.py")
+from .literals import read_literals
+
+
+def modules_of(*folders: str) -> tuple[str, ...]:
+    """The modules of these folders of the exporter."""
+    own = files("trialbids.exporter")
+    return tuple(
+        f"{folder}/{entry.name}"
+        for folder in folders
+        for entry in sorted(own.joinpath(folder).iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".py") and entry.name != "__init__.py"
+    )
+
+
+QUALITY = (
+    *("qc/check.py", "qc/codes.py", *modules_of("qc/headers", "qc/pixels", "qc/protocol"), "stacks/reasons.py"),
+    *("qc/decided.py", "qc/inspection/judged.py"),
+)
 TABLES = ("release/dataset.py", "release/phenotype.py")
 DRAWN = ("release/drawn/labelmaps.py", "release/drawn/tables.py")
 FLOW = (
     *("select/flow.py", "select/flowchart.py", "select/decide.py", "select/copies.py", "stacks/reasons.py"),
-    *("plan/build.py", "qc/geometry.py", "release/flows.py"),
+    *("plan/build.py", "qc/codes.py", "release/flows.py"),
 )
 CERTIFICATE = (
     *("release/caveats.py", "release/certificate.py", "release/certify.py", "release/page.py"),
@@ -37,24 +53,19 @@ MOST_DIGITS = 3
 LONG_WORD = 20
 
 
-@cache
 def texts_of(module: str) -> frozenset[str]:
     """Every text constant of a module of the exporter, and the fixed parts of its patterns; no docstring."""
-    tree = _parsed(module)
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    constants = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in alone)
-    return frozenset(n.value for n in constants if isinstance(n.value, str))
+    return _literals(module)[0]
+
+
+def keys_of(module: str) -> frozenset[str]:
+    """The names of the fields of a module's data classes, which are the keys of what it writes."""
+    return _literals(module)[1]
 
 
 @cache
-def keys_of(module: str) -> frozenset[str]:
-    """The names of the fields of a module's data classes, which are the keys of what it writes."""
-    fields = (n.target for n in ast.walk(_parsed(module)) if isinstance(n, ast.AnnAssign))
-    return frozenset(target.id for target in fields if isinstance(target, ast.Name))
-
-
-def _parsed(module: str) -> ast.Module:
-    return ast.parse(files("trialbids.exporter").joinpath(module).read_text(encoding="utf-8"))
+def _literals(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    return read_literals(files("trialbids.exporter").joinpath(module).read_text(encoding="utf-8"))
 
 
 @cache

@@ -12,9 +12,11 @@ from typing import Any
 
 from trialbids.mappings.vocabulary import vocabulary
 
+from ..qc.metricnames import METRIC_NAMES
 from ..select.flow import COLUMNS
 from ..tables import read_tsv
 from . import shapes
+from .curatedlooks import CURATED, SEARCHED
 from .documents import DRAWN_COLUMNS, is_drawn_cell
 from .flowlooks import is_flow_cell
 from .layout import is_image_path
@@ -173,6 +175,11 @@ def look_into_flow(look: Look, path: Path) -> Iterator[Leak]:
     return _table(look, path, shape, free=("step", "site", "sentence"))
 
 
+def look_into_curated(look: Look, path: Path) -> Iterator[Leak]:
+    """A table of quality: codes, closed words, labels of the release and counts."""
+    return _table(look, path, CURATED[look.relative].get, free=SEARCHED)
+
+
 MANIFEST = frozenset(
     (
         *("path", "participant_id", "session_id", "site", "acquisition_id", "datatype", "suffix", "confidence"),
@@ -182,8 +189,22 @@ MANIFEST = frozenset(
 """The columns of the manifest beside those of the record (docs/on-disk.md)."""
 
 
+QUALITY = frozenset(
+    (
+        *("path", "participant_id", "session_id", "site", "scanner", "sequence", "qc_verdict"),
+        *("errors", "warnings", "infos", "waived", "outliers"),
+        *METRIC_NAMES,
+    )
+)
+"""The columns of the table of quality."""
+
+_COLUMNS_OF = {"curation/manifest.parquet": MANIFEST | {*vocabulary()}, "curation/qc.parquet": QUALITY}
+_CODE = re.compile(r"[A-Z]\d\d")
+
+
 def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
-    """The manifest: texts are searched, hashes are hashes, and the file has no metadata but its own schema."""
+    """The manifest, or the table of quality: texts are searched, hashes are hashes, lists hold codes of checks, and the
+    file has no metadata but its own schema."""
     from pyarrow import ArrowException, parquet
 
     data = look.read(path)
@@ -199,8 +220,12 @@ def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
         values = set(column.to_pylist()) if str(column.type) == "string" else set()
         is_hash = name.endswith("sha256") and all(re.fullmatch(r"[0-9a-f]{64}", v or "") for v in values)
         yield from look.text(f"column {name}", name)
-        if name not in MANIFEST and name not in vocabulary():
+        if name not in _COLUMNS_OF[look.relative]:
             yield look.odd(f"column {name}", "unknown-key", name)
+        if str(column.type).startswith("list<") and "string" in str(column.type):
+            words = {word for cell in column.to_pylist() for word in cell or ()}
+            for word in sorted(w for w in words if w not in METRIC_NAMES and not _CODE.fullmatch(w)):
+                yield look.odd(f"column {name}", "unknown-text", word)
         for value in () if is_hash else values:
             if value and not shapes.is_cell(name, value):
                 yield from look.text(f"column {name}", value)

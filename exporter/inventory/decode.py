@@ -24,10 +24,16 @@ _PADDING = "\0 "
 
 @lru_cache(maxsize=65536)
 def decode(kind: str, vr: bytes, raw: bytes, character_set: bytes = b"", little: bool = True) -> Value | None:
+    """As :func:`decoded`. Many values repeat from file to file, so they are kept: this is also what keeps one copy of
+    a patient's name in memory.
+    """
+    return decoded(kind, vr, raw, character_set, little)
+
+
+def decoded(kind: str, vr: bytes, raw: bytes, character_set: bytes, little: bool) -> Value | None:
     """The value of an element as the given kind of field (see ``tags.KINDS``), None where it is empty or unreadable.
 
-    ``vr`` is the element's own, or the dictionary's where it has none. Many values repeat from file to file, so
-    they are kept: this is also what keeps one copy of a patient's name in memory.
+    ``vr`` is the element's own, or the dictionary's where it has none.
     """
     match kind:
         case "text":

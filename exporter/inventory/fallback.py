@@ -40,9 +40,14 @@ WHAT_PYDICOM_RAISES = (
 )
 """On damaged bytes pydicom raises whatever its innermost call did. The stream is in memory: an OSError is its own."""
 
+_META = ("TransferSyntaxUID", "MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID")
 
-def read(source: Source) -> tuple[Level, str, Pixels | None]:
-    """Chosen elements, transfer syntax and place of the pixel data. Raises ``RefusalError`` (corrupt, truncated)."""
+
+def read(source: Source) -> tuple[Level, str, tuple[str, str], Pixels | None]:
+    """Chosen elements, transfer syntax, SOP class and instance of the file meta, and place of the pixel data.
+
+    Raises ``RefusalError`` (corrupt, truncated).
+    """
     stream = BytesIO(source.read(0, source.size))
     try:
         with warnings.catch_warnings():
@@ -52,8 +57,9 @@ def read(source: Source) -> tuple[Level, str, Pixels | None]:
     except WHAT_PYDICOM_RAISES as error:
         sentence = f"The header cannot be decoded ({type(error).__name__}). Ask for the file again."
         raise RefusalError("corrupt", sentence) from None
-    syntax = str(data_set.file_meta.get("TransferSyntaxUID", "")) if hasattr(data_set, "file_meta") else ""
-    return level, syntax, _pixels(source, stream.tell(), data_set)
+    meta = data_set.file_meta if hasattr(data_set, "file_meta") else Dataset()
+    syntax, *media = (str(meta.get(name, "")) for name in _META)
+    return level, syntax, (media[0], media[1]), _pixels(source, stream.tell(), data_set)
 
 
 def _pixels(source: Source, position: int, data_set: Dataset) -> Pixels | None:

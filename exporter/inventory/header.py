@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pydicom.uid import UID_dictionary  # pyright: ignore[reportPrivateImportUsage]
 
 from . import fallback
-from .decode import decode
 from .elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -26,7 +25,8 @@ from .elements import (
     read_data_set,
 )
 from .source import MemorySource, Source
-from .tags import FIELDS
+from .syntax import read_value
+from .tags import CHARACTER_SET, FIELDS
 from .unreadable import RefusalError
 
 IMPLICIT_LITTLE_UID = "1.2.840.10008.1.2"
@@ -46,6 +46,8 @@ IMAGE_CLASSES = frozenset(uid for uid, entry in UID_dictionary.items() if "Image
 
 MAGIC = b"DICM"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+_ABSENT = (b"", b"")
+_META_WANTED = frozenset((0x0002, 0x0003, 0x0010))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,14 @@ class Header:
     """The chosen elements of one object, and where its pixel data lie.
 
     ``source`` holds the data set: the object itself, or the inflated copy of a deflated one.
+    ``media`` are SOP class and instance as the file meta information names them, "" where it does not.
     """
 
     level: Level
     transfer_syntax: str
     pixels: Pixels | None
     source: Source
+    media: tuple[str, str] = ("", "")
 
     def text(self, tag: int) -> str:
         """A text element of the top level, "" where it is absent."""
@@ -71,9 +75,9 @@ class Header:
         return value if isinstance(value, int) else None
 
     def value(self, tag: int) -> object:
-        vr, raw = self.level.values.get(tag, (b"", b""))
-        field = FIELDS[tag]
-        return decode(field.kind, vr if vr not in (b"", b"UN") else field.vr, raw, b"", self.level.encoding.little)
+        vr, raw = self.level.values.get(tag, _ABSENT)
+        character_set = self.level.values.get(CHARACTER_SET, _ABSENT)[1]  # as for the rows: it is remembered with it
+        return read_value(FIELDS[tag], vr, raw, character_set, self.level.encoding.little)[0]
 
 
 SOP_CLASS, SOP_INSTANCE, SERIES, STUDY = 0x00080016, 0x00080018, 0x0020000E, 0x0020000D
@@ -102,20 +106,20 @@ def read_header(source: Source) -> Header:
 
 def read_any(source: Source) -> Header:
     """As :func:`read_header`, by pydicom alone: for encodings that the fast reader misreads."""
-    level, syntax, pixels = fallback.read(source)
-    return _checked(Header(level, syntax, pixels, source))
+    level, syntax, media, pixels = fallback.read(source)
+    return _checked(Header(level, syntax, pixels, source, media))
 
 
 def _read_part10(source: Source, start: int) -> Header:
-    syntax, media_class, position = _read_meta(source, start)
-    if media_class == DICOMDIR_UID:
+    syntax, media, position = _read_meta(source, start)
+    if media[0] == DICOMDIR_UID:
         raise RefusalError("dicomdir", "A DICOMDIR, an index of other files; the files are found without it.")
     if syntax in DEFLATED_UIDS:
         source, position = _inflate(source, position), 0
     encoding = _encoding(source.read(position, 6), syntax)
     try:
         level, pixels = read_data_set(source, position, encoding)
-        return _checked(Header(level, syntax or _syntax(encoding), pixels, source))
+        return _checked(Header(level, syntax or _syntax(encoding), pixels, source, media))
     except OddEncodingError:
         if syntax in DEFLATED_UIDS:
             raise RefusalError("corrupt", "The inflated data set cannot be decoded. Ask for the file again.") from None
@@ -145,8 +149,8 @@ def _mentions_sop(source: Source) -> bool:
     return b"1.2.840.10008.5.1.4.1" in source.read(0, 1024)
 
 
-def _read_meta(source: Source, start: int) -> tuple[str, str, int]:
-    """Transfer syntax, media storage SOP class and the first byte after the file meta (PS3.10 section 7.1)."""
+def _read_meta(source: Source, start: int) -> tuple[str, tuple[str, str], int]:
+    """Transfer syntax, media storage SOP class and instance, and the first byte after the file meta (PS3.10 7.1)."""
     found: dict[int, str] = {}
     position = start
     while len(head := source.read(position, 12)) >= 8 and head[:2] == b"\x02\x00":
@@ -158,12 +162,12 @@ def _read_meta(source: Source, start: int) -> tuple[str, str, int]:
             position += 8
         else:
             length, position = EXPLICIT_LITTLE.unpack_length(head, 4)[0], position + 8
-        if element in (0x0002, 0x0010):
+        if element in _META_WANTED:
             found[element] = source.read(position, min(length, 128)).decode("latin-1").strip("\0 ")
         position += length
     if position > source.size:
         raise RefusalError("truncated", "The file ends within its file meta information. Copy the file again.")
-    return found.get(0x0010, ""), found.get(0x0002, ""), position
+    return found.get(0x0010, ""), (found.get(0x0002, ""), found.get(0x0003, "")), position
 
 
 def _encoding(head: bytes, syntax: str) -> Encoding:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .decode import text
+from .decode import CHARACTER_SET_VRS, text
 from .elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -24,10 +24,9 @@ from .elements import (
     OddEncodingError,
     items_of,
 )
+from .pairs import PAIR, VALUE
+from .syntax import is_decodable
 from .tags import CHARACTER_SET, IDENTIFYING, SEQUENCES
-
-PAIR, VALUE = "\x1e", "\x1f"
-"""What stands between two identities, and between a kind and its value (ASCII's own separators)."""
 
 LONGEST = 256
 """Characters of a value that are kept: addresses fit, a novel does not."""
@@ -39,6 +38,7 @@ LARGE_BYTES = 2 * 1024
 _PRIVATE = 0
 _SOUGHT = frozenset(IDENTIFYING) | SEQUENCES
 _SHORT_TEXT = frozenset((b"AE", b"DA", b"DT", b"LO", b"LT", b"PN", b"SH", b"ST"))
+_TEXT_VRS = CHARACTER_SET_VRS | {b""}
 _JUNK = dict.fromkeys((*range(0x20), 0x7F, 0xFFFD), " ") | {0x5C: "\\"}
 
 _TAGS = np.array(sorted(IDENTIFYING), np.uint32)
@@ -49,8 +49,9 @@ Found = tuple[int, Element]
 """A tag, or 0 for an element that is in no list, and the element."""
 
 
-def identities(level: Level, character_set: bytes) -> str:
-    """The distinct kinds and values of an object's top level and of every sequence in it, as ``Instance`` holds them.
+def identities(level: Level, character_set: bytes) -> tuple[str, bool]:
+    """The distinct kinds and values of an object's top level and of every sequence in it, as ``Instance`` holds them;
+    and whether the declared character set can have written those of the top level.
 
     A large or damaged sequence is searched for the tags instead of being followed item by item.
     """
@@ -66,19 +67,7 @@ def identities(level: Level, character_set: bytes) -> str:
         pairs.update(_of_element(tag, element, character_set, level.encoding, 0))
     for items in parsed:
         pairs.update(_of_items(items, character_set, 0))
-    return PAIR.join(sorted(pairs))
-
-
-def split(joined: str) -> Iterator[tuple[str, str]]:
-    """The (kind, value) pairs of ``Instance.identities``."""
-    for pair in joined.split(PAIR) if joined else ():
-        kind, _, value = pair.partition(VALUE)
-        yield kind, value
-
-
-def join(pairs: Iterable[tuple[str, str]]) -> str:
-    """The inverse of :func:`split`: distinct and in order."""
-    return PAIR.join(sorted({f"{kind}{VALUE}{value}" for kind, value in pairs}))
+    return PAIR.join(sorted(pairs)), _are_legible(found, character_set)
 
 
 def forget() -> None:
@@ -96,12 +85,20 @@ def _code(encoding: Encoding) -> int:
 
 
 @lru_cache(maxsize=512)
-def _joined(found: tuple[Found, ...], character_set: bytes, code: int) -> str:
-    """The pairs of a top level without large sequences."""
+def _joined(found: tuple[Found, ...], character_set: bytes, code: int) -> tuple[str, bool]:
+    """The pairs of a top level without large sequences, and whether they can be read."""
     pairs: set[str] = set()
     for tag, element in found:
         pairs.update(_remembered(tag, element, character_set, code))
-    return PAIR.join(sorted(pairs))
+    return PAIR.join(sorted(pairs)), _are_legible(found, character_set)
+
+
+def _are_legible(found: Iterable[Found], character_set: bytes) -> bool:
+    """Whether the texts among some elements can have been written in the declared character set."""
+    return all(
+        raw.isascii() or tag not in IDENTIFYING or vr not in _TEXT_VRS or is_decodable(raw, character_set)
+        for tag, (vr, raw) in found
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -26,6 +26,9 @@ class Instance:
     ``identities``         all identifying text of the object, see :mod:`.identities`; one string for most of a series
     ``layout``             which attributes the object has: the name of a set, see :mod:`.layouts`
     ``pixel_length``       bytes of PixelData, -1 if encapsulated, None if there is none
+    ``remarks``            what is odd about how the object is written: the codes of :mod:`.syntax`
+    ``b_values_said``      the different b-values of all that state one, ascending, () where they agree
+    ``slices_said``        how many slices a volume has by the vendor's own count, None where there is none
     """
 
     path: str
@@ -42,6 +45,9 @@ class Instance:
     complex_part: str = ""
     identities: str = ""
     layout: str = ""
+    remarks: Words = ()
+    b_values_said: Floats = ()
+    slices_said: int | None = None
 
     SOPClassUID: str = ""
     SOPInstanceUID: str = ""
@@ -67,6 +73,7 @@ class Instance:
     AcquisitionDate: str = ""
     AcquisitionTime: str = ""
     AcquisitionDateTime: str = ""
+    ContentDate: str = ""
     ContentTime: str = ""
     Modality: str = ""
     Manufacturer: str = ""

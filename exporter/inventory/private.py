@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .csa import csa_values
 from .decode import FORMATS, numbers, text
@@ -20,6 +21,9 @@ from .instance import Floats
 
 GE_B_VALUE_MODULUS = 1_000_000
 """GE marks some b-values by adding 10⁹ to them."""
+
+B_ROUNDING = 0.5
+"""Some private elements hold whole numbers, in s/mm²."""
 
 GE_DIFFUSION_MARK = 8
 """The second value of (0043,xx39) on diffusion images, b = 0 included."""
@@ -37,7 +41,10 @@ class Vendor:
 
 
 SIEMENS = Vendor(re.compile("siemens", re.I), {0x0019: ("SIEMENS MR HEADER",), 0x0029: ("SIEMENS CSA HEADER",)})
-GE = Vendor(re.compile(r"^ge\b|general electric", re.I), {0x0019: ("GEMS_ACQU_01",), 0x0043: ("GEMS_PARM_01",)})
+GE = Vendor(
+    re.compile(r"^ge\b|general electric", re.I),
+    {0x0019: ("GEMS_ACQU_01",), 0x0021: ("GEMS_RELA_01",), 0x0043: ("GEMS_PARM_01",)},
+)
 PHILIPS = Vendor(
     re.compile("philips", re.I),
     {0x2001: ("PHILIPS IMAGING DD 001",), 0x2005: ("PHILIPS MR IMAGING DD 001",)},
@@ -55,21 +62,21 @@ class Diffusion:
 
 
 class PrivateElements:
-    """The private elements of one data set, found by vendor, group and offset."""
+    """The private elements of one data set, found by vendor, group and offset; ``groups`` are those it has any of."""
 
     def __init__(self, values: Mapping[int, Element], manufacturer: str, little: bool) -> None:
         self._values = values
         self._manufacturer = manufacturer
         self._little = little
-        self._creators = {
-            tag: text(b"CS", raw).upper()
-            for tag, (_, raw) in values.items()
-            if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF
-        }
+        private = [tag for tag in values if tag & 0x10000]
+        self._creators = {tag: _creator(values[tag][1]) for tag in private if 0x10 <= tag & 0xFFFF <= 0xFF}
+        self.groups = {tag >> 16 for tag in private}
 
     def numbers(self, vendor: Vendor, group: int, offset: int, vr: bytes) -> tuple[float, ...]:
         """The numbers of an element; () where it is absent or any is unreadable."""
-        _, own_vr, raw = self._find(vendor, group, offset)
+        tag, own_vr, raw = self._find(vendor, group, offset)
+        if not tag:
+            return ()
         stored_as_text = own_vr in (b"IS", b"DS", b"CS", b"LO", b"SH", b"ST", b"LT", b"UT")
         used = own_vr if own_vr in FORMATS else b"DS" if stored_as_text else vr
         found = numbers(used, raw, self._little)
@@ -90,6 +97,8 @@ class PrivateElements:
         return f"{label} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
     def _find(self, vendor: Vendor, group: int, offset: int) -> tuple[int, bytes, bytes]:
+        if group not in self.groups:
+            return 0, b"", b""
         for tag, creator in self._creators.items():
             if tag >> 16 == group and creator in vendor.creators[group]:
                 found = group << 16 | (tag & 0xFF) << 8 | offset
@@ -102,13 +111,45 @@ class PrivateElements:
         return 0, b"", b""
 
 
+@lru_cache(maxsize=256)
+def _creator(raw: bytes) -> str:
+    """The name of a private block's creator, in capitals."""
+    return text(b"CS", raw).upper()
+
+
 def private_diffusion(private: PrivateElements) -> Diffusion:
     """b-value and direction from the first vendor whose elements hold one."""
-    for read in (_siemens_diffusion, _ge_diffusion, _philips_diffusion, _uih_diffusion):
+    for _, _, read in _DIFFUSION_READERS:
         found = read(private)
         if found.b_value is not None:
             return found
     return Diffusion()
+
+
+def other_b_values(private: PrivateElements, found: Diffusion) -> list[float]:
+    """The b-values that private elements state beside the one that was found."""
+    said = [
+        read(private).b_value
+        for group, label, read in _DIFFUSION_READERS
+        if group in private.groups and not found.source.startswith(label)
+    ]
+    if 0x0029 in private.groups:
+        said += csa_values(private.raw(SIEMENS, 0x0029, 0x10), "B_value")[:1]
+    return [b for b in said if b is not None and b >= 0]
+
+
+def disagreeing(b_values: Sequence[float]) -> Floats:
+    """The different b-values among those stated, ascending; () where they are one but for rounding."""
+    apart = tuple(sorted({round(b, 2) for b in b_values}))
+    return apart if len(apart) > 1 and apart[-1] - apart[0] > B_ROUNDING else ()
+
+
+def slices_said(private: PrivateElements) -> int | None:
+    """How many slices a volume has by GE's "locations in acquisition" (0021,xx4F) or Philips' (2001,xx18)."""
+    if private.groups.isdisjoint((0x0021, 0x2001)):
+        return None
+    found = private.numbers(GE, 0x0021, 0x4F, b"SS") or private.numbers(PHILIPS, 0x2001, 0x18, b"SL")
+    return int(found[0]) if found and found[0] >= 1 else None
 
 
 def unit(vector: tuple[float, ...]) -> Floats:
@@ -191,3 +232,12 @@ def _uih_diffusion(private: PrivateElements) -> Diffusion:
         return Diffusion()
     direction = unit(private.numbers(UIH, 0x0065, 0x37, b"FD"))
     return Diffusion(stored[0], private.name(UIH, 0x0065, 0x09, "UIH"), direction)
+
+
+_DIFFUSION_READERS = (
+    (0x0019, "Siemens", _siemens_diffusion),
+    (0x0043, "GE", _ge_diffusion),
+    (0x2001, "Philips", _philips_diffusion),
+    (0x0065, "UIH", _uih_diffusion),
+)
+"""How each vendor's b-value is read, after the group that holds it and the vendor's name in ``Diffusion.source``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .decode import decode
@@ -12,7 +12,18 @@ from .identities import identities
 from .instance import Instance
 from .layouts import layout_of
 from .multiframe import ENHANCED_IMAGES, frame_levels
-from .private import Diffusion, PrivateElements, complex_part, mosaic_tiles, private_diffusion, unit
+from .private import (
+    Diffusion,
+    PrivateElements,
+    complex_part,
+    disagreeing,
+    mosaic_tiles,
+    other_b_values,
+    private_diffusion,
+    slices_said,
+    unit,
+)
+from .syntax import CHARSET, META_CLASS, META_INSTANCE, NO_VRS, read_value
 from .tags import (
     ALIASES,
     B_DIRECTION,
@@ -24,9 +35,11 @@ from .tags import (
     FRAME_GROUPS,
     GRADIENT_DIRECTION,
     MR_DIFFUSION,
+    NUMBER_OF_SLICES,
     TAG_OF,
     Field,
 )
+from .unreadable import RefusalError
 
 Values = dict[str, Any]
 
@@ -45,8 +58,13 @@ def instances(header: Header, origin: Origin) -> list[Instance]:
     """The rows of one object. Raises ``RefusalError`` and ``OddEncodingError`` for damaged functional groups."""
     level = header.level
     character_set = level.values.get(CHARACTER_SET, (b"", b""))[1]
-    values = _fields(level, character_set)
+    remarks: set[str] = set()
+    values = _fields(level, character_set, remarks)
     values = _coded([level], character_set) | values
+    named, is_legible = identities(level, character_set)
+    if not is_legible:
+        remarks.add(CHARSET)
+    _check_media(header, values, remarks)
     values |= {
         "path": origin.path,
         "member": origin.member,
@@ -54,12 +72,19 @@ def instances(header: Header, origin: Origin) -> list[Instance]:
         "mtime_ns": origin.mtime_ns,
         "transfer_syntax": header.transfer_syntax,
         "pixel_length": header.pixels.length if header.pixels else None,
-        "identities": identities(level, character_set),
+        "identities": named,
+        "remarks": tuple(sorted(remarks)) if remarks else (),
+        "slices_said": _slices_said(level),
     }
     if header.text(SOP_CLASS) in ENHANCED_IMAGES and (FRAME_GROUPS in level.values or FRAME_GROUPS in level.sequences):
         return _frames(header, values, character_set)
     private = PrivateElements(level.values, values.get("Manufacturer", ""), level.encoding.little)
-    values |= _diffusion(_standard_diffusion([level]) or private_diffusion(private))
+    standard = _standard_diffusion([level])
+    if (found := standard or private_diffusion(private)).b_value is not None:
+        values |= _diffusion(found)
+        values["b_values_said"] = disagreeing([found.b_value, *other_b_values(private, found)])
+    if values["slices_said"] is None:
+        values["slices_said"] = slices_said(private)
     values["complex_part"] = complex_part(private)
     values["mosaic_tiles"] = mosaic_tiles(private, values.get("ImageType", ()), _mosaic_grid(values))
     values["layout"] = layout_of([level])
@@ -68,13 +93,21 @@ def instances(header: Header, origin: Origin) -> list[Instance]:
 
 def _frames(header: Header, values: Values, character_set: bytes) -> list[Instance]:
     """One row a frame; what the frame says outranks what all share, and that what the top level says."""
-    shared, per_frame = frame_levels(header.level, values.get("NumberOfFrames"))
-    common = _coded(shared, character_set) | values | _merged(shared, character_set)
+    try:
+        shared, per_frame = frame_levels(header.level, values.get("NumberOfFrames"))
+    except RefusalError as refusal:
+        refusal.series_uid = values.get("SeriesInstanceUID", "")
+        raise
+    remarks = set(values["remarks"])
+    common = _coded(shared, character_set) | values | _merged(shared, character_set, remarks)
     common |= _diffusion(_standard_diffusion(shared) or Diffusion())
+    if common["slices_said"] is None:
+        private = PrivateElements(header.level.values, common.get("Manufacturer", ""), header.level.encoding.little)
+        common["slices_said"] = slices_said(private)
     common["layout"] = layout_of([header.level, *shared, *(per_frame[0] if per_frame else ())])  # all are built alike
     rows: list[Instance] = []
     for number, groups in enumerate(per_frame, start=1):
-        row = _coded(groups, character_set) | common | _merged(groups, character_set)
+        row = _coded(groups, character_set) | common | _merged(groups, character_set, remarks)
         if diffusion := _standard_diffusion(groups):
             row |= _diffusion(diffusion)
         moment = row.get("AcquisitionDateTime", "").partition("+")[0].partition("-")[0]
@@ -82,13 +115,16 @@ def _frames(header: Header, values: Values, character_set: bytes) -> list[Instan
         row.setdefault("AcquisitionTime", moment[8:])
         row["frame"] = number if len(per_frame) > 1 else 0
         rows.append(Instance(**row))
+    if len(remarks) > len(values["remarks"]):
+        found = tuple(sorted(remarks))
+        return [replace(row, remarks=found) for row in rows]
     return rows
 
 
-def _merged(levels: list[Level], character_set: bytes) -> Values:
+def _merged(levels: list[Level], character_set: bytes, remarks: set[str]) -> Values:
     values: Values = {}
     for level in levels:
-        values |= _fields(level, character_set)
+        values |= _fields(level, character_set, remarks)
     return values
 
 
@@ -102,8 +138,8 @@ def _coded(levels: list[Level], character_set: bytes) -> Values:
     return {name: meaning for name, meaning in values.items() if meaning}
 
 
-def _fields(level: Level, character_set: bytes) -> Values:
-    """The fields that one level holds a readable value for."""
+def _fields(level: Level, character_set: bytes, remarks: set[str]) -> Values:
+    """The fields that one level holds a readable value for; what is wrong with others goes into ``remarks``."""
     values: Values = {}
     little = level.encoding.little
     aliased: list[tuple[Field, bytes, bytes]] = []
@@ -111,21 +147,39 @@ def _fields(level: Level, character_set: bytes) -> Values:
         if not raw:
             continue
         if field := FIELDS.get(tag):
-            value = decode(field.kind, vr if vr not in _NO_VRS else field.vr, raw, character_set, little)
+            value, remark = read_value(field, vr, raw, character_set, little)
             if value is not None:
                 values[field.name] = value
+            if remark:
+                remarks.add(remark)
         elif field := ALIASES.get(tag):
             aliased.append((field, vr, raw))
     for field, vr, raw in aliased:
         if field.name not in values:
-            value = decode(field.kind, vr if vr not in _NO_VRS else field.vr, raw, character_set, little)
+            value, remark = read_value(field, vr, raw, character_set, little)
             if value is not None:
                 values[field.name] = value
+            if remark:
+                remarks.add(remark)
     return values
 
 
-_NO_VRS = frozenset((b"", b"UN", b"OB", b"OW"))
-"""What an element carries where the writer knew no VR: the dictionary's is used."""
+def _check_media(header: Header, values: Values, remarks: set[str]) -> None:
+    """What the file meta information says must be what the data set says (PS3.10 section 7.1)."""
+    sop_class, instance = header.media
+    if instance and instance != values.get("SOPInstanceUID"):
+        remarks.add(META_INSTANCE)
+    if sop_class and sop_class != values.get("SOPClassUID"):
+        remarks.add(META_CLASS)
+
+
+def _slices_said(level: Level) -> int | None:
+    """NumberOfSlices of the PET series module (PS3.3 C.8.9.1)."""
+    if NUMBER_OF_SLICES not in level.values:
+        return None
+    vr, raw = level.values[NUMBER_OF_SLICES]
+    found = decode("integer", vr if vr not in NO_VRS else b"US", raw, b"", level.encoding.little)
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _code_meaning(level: Level, name: str, character_set: bytes) -> str:
@@ -138,7 +192,7 @@ def _code_meaning(level: Level, name: str, character_set: bytes) -> str:
             return ""
         for wanted in (tag, CODE_MEANING):
             vr, raw = items[0].values.get(wanted, (b"", b""))
-            if found := decode("text", vr if vr not in _NO_VRS else b"LO", raw, character_set, level.encoding.little):
+            if found := decode("text", vr if vr not in NO_VRS else b"LO", raw, character_set, level.encoding.little):
                 return str(found)
     return ""
 
@@ -158,7 +212,7 @@ def _standard_diffusion(levels: list[Level]) -> Diffusion | None:
 
 def _numbers(level: Level, tag: int) -> tuple[float, ...]:
     vr, raw = level.values.get(tag, (b"", b""))
-    value = decode("numbers", vr if vr not in _NO_VRS else b"FD", raw, b"", level.encoding.little)
+    value = decode("numbers", vr if vr not in NO_VRS else b"FD", raw, b"", level.encoding.little)
     return value if isinstance(value, tuple) else ()  # pyright: ignore[reportReturnType]
 
 

@@ -112,7 +112,7 @@ class _Scan:
         self.listed = [item for item in before.unreadable if item.path in kept] if before else []
         self._lost = [item for item in walk.unreadable if item.reason == LOST_LINK]
         self.layouts = {layout.id: layout for layout in before.layouts} if before else {}
-        self._tables = [schema(Instance).empty_table()]
+        self._tables = [pa.Table.from_batches([], schema=schema(Instance))]
         if before:
             all_kept = len(self.read) == len(before.files)
             self._tables.append(before.instances if all_kept else of_files(before.instances, sorted(kept)))

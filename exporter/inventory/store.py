@@ -16,7 +16,7 @@ from .instance import Instance
 from .layouts import Layout
 from .unreadable import Unreadable
 
-READER_VERSION = "4"
+READER_VERSION = "5"
 """Raised whenever the reader would give other values for the same bytes: older stores are then read anew."""
 
 _VERSION, _RUN = "trialbids.reader", "trialbids.run"

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from ..arrays import array
 from .hints import hints
 
 Row = TypeVar("Row")
@@ -26,9 +27,6 @@ _ESCAPE = {code: code + _FREE_PLANE for code in range(0xDC80, 0xDD00)}
 _UNESCAPE = {code + _FREE_PLANE: code for code in range(0xDC80, 0xDD00)}
 """File names that are not UTF-8 reach Python as lone surrogates, which Parquet cannot hold: they are moved to
 private-use characters and back."""
-
-pa.array([])
-"""At its first array pyarrow imports pandas, where that is installed: here it happens once for all workers."""
 
 
 @cache
@@ -97,11 +95,11 @@ def _arrow_type(hint: Any) -> pa.DataType:
 
 def _to_array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if values and values.count(values[0]) == len(values):  # most columns of most series
-        return pa.concat_arrays([pa.repeat(pa.scalar(_storable(values[0]), kind), len(values))])
+        return pa.concat_arrays([pa.repeat(array([_storable(values[0])], kind)[0], len(values))])
     try:
-        return pa.array(values, kind)
+        return array(values, kind)
     except UnicodeEncodeError:
-        return pa.array([_storable(value) for value in values], kind)
+        return array([_storable(value) for value in values], kind)
 
 
 def _storable(value: Any) -> Any:

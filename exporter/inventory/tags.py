@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pydicom._dicom_dict import DicomDictionary
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 
 from trialbids.mappings.identifiers import identifier_rules
 
@@ -22,16 +22,20 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """An element that is read into a field of :class:`Instance`.
+    """An element that is read into a field of :class:`Instance`. There is one object a tag, which is its own equal.
 
-    ``vr`` is the dictionary's, for elements that come without one; ``kind`` is a value of :data:`KINDS`.
+    ``vr`` is the dictionary's, for elements that come without one, and ``vrs`` are all that it allows; ``vm`` is how
+    many values there may be; ``kind`` is a value of :data:`KINDS`; ``keyword`` is the element's own.
     """
 
     name: str
     kind: str
     vr: bytes
+    vrs: frozenset[bytes]
+    vm: str
+    keyword: str
 
 
 def _tag(keyword: str) -> int:
@@ -41,8 +45,10 @@ def _tag(keyword: str) -> int:
     return tag
 
 
-def _vr(tag: int) -> bytes:
-    return dictionary_VR(tag).split(" ")[0].encode()
+def _field(name: str, keyword: str) -> Field:
+    tag = _tag(keyword)
+    vrs = [vr.encode() for vr in dictionary_VR(tag).split(" or ")]
+    return Field(name, KINDS[_HINTS[name]], vrs[0], frozenset(vrs), dictionary_VM(tag), keyword)
 
 
 _HINTS = hints(Instance)
@@ -51,9 +57,8 @@ KEYWORDS = {"SpoilingState": "Spoiling"}
 """Fields of :class:`Instance` that the dictionary calls otherwise."""
 
 FIELDS = {
-    (tag := _tag(KEYWORDS.get(name, name))): Field(name, KINDS[hint], _vr(tag))
-    for name, hint in _HINTS.items()
-    if name[0].isupper()
+    _tag(keyword): _field(name, keyword)
+    for name, keyword in ((name, KEYWORDS.get(name, name)) for name in _HINTS if name[0].isupper())
 }
 """By tag, the fields of :class:`Instance` that are DICOM keywords."""
 
@@ -73,7 +78,7 @@ SYNONYMS = {
 }
 """What enhanced objects call an attribute of the classic ones (PS3.3 C.8.13, C.7.6.16)."""
 
-ALIASES = {(tag := _tag(keyword)): Field(name, KINDS[_HINTS[name]], _vr(tag)) for keyword, name in SYNONYMS.items()}
+ALIASES = {_tag(keyword): _field(name, keyword) for keyword, name in SYNONYMS.items()}
 
 SHARED_GROUPS = _tag("SharedFunctionalGroupsSequence")
 FRAME_GROUPS = _tag("PerFrameFunctionalGroupsSequence")
@@ -115,6 +120,7 @@ GRADIENT_DIRECTION = _tag("DiffusionGradientDirectionSequence")
 B_VALUE = _tag("DiffusionBValue")
 B_DIRECTION = _tag("DiffusionGradientOrientation")
 CODE_MEANING = _tag("CodeMeaning")
+NUMBER_OF_SLICES = _tag("NumberOfSlices")
 
 CODED = {
     "ContrastBolusAgent": (_tag("ContrastBolusAgentSequence"),),
@@ -134,6 +140,7 @@ PRIVATE_ELEMENTS = frozenset(
         0x001900BB,  # GE: direction, x
         0x001900BC,
         0x001900BD,
+        0x0021004F,  # GE: slices of a volume
         0x00290010,  # Siemens: CSA image header
         0x0043002F,  # GE: complex part
         0x00430030,  # GE: kind of diffusion image
@@ -142,6 +149,7 @@ PRIVATE_ELEMENTS = frozenset(
         0x00650037,  # UIH: direction
         0x20010003,  # Philips: b-value
         0x20010004,  # Philips: direction letter
+        0x20010018,  # Philips: slices of a volume
         0x20050011,  # Philips: complex part
         0x200500B0,  # Philips: direction, x
         0x200500B1,
@@ -178,6 +186,7 @@ WANTED_TAGS = frozenset(
         B_VALUE,
         B_DIRECTION,
         CODE_MEANING,
+        NUMBER_OF_SLICES,
         *(group << 16 | block for group in PRIVATE_GROUPS for block in _BLOCKS),
         *(element & ~0xFF | block << 8 | element & 0xFF for element in PRIVATE_ELEMENTS for block in _BLOCKS),
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from types import MappingProxyType
+from typing import Protocol
 
 from trialbids.mappings.names import entities_of, naming_of, run_label, stem
 
@@ -52,6 +53,18 @@ class Planned:
 EVERYBODY = Eligibility()
 
 
+class Fault(Protocol):
+    """What a check of headers found that blocks a stack: its code and a sentence."""
+
+    @property
+    def check(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+
+SOUND: Mapping[str, Fault] = MappingProxyType({})
+
+
 def build_plan(
     harmonised: Sequence[Harmonised],
     visits: Visits,
@@ -61,12 +74,15 @@ def build_plan(
     decided: Mapping[str, str] = NOTHING,
     edited: Mapping[str, str] = NOTHING,
     eligibility: Eligibility = EVERYBODY,
+    blocked: Mapping[str, Fault] = SOUND,
+    trusted: Collection[str] = (),
 ) -> tuple[Planned, ...]:
     """Decide on every stack and name those that are kept, in the order of acquisition.
 
     ``decided`` holds what a person has decided and ``edited`` what the plan says of a person's edits, both by
-    ``stack_id``. Criteria come last, and nobody's edit overrules them; names are given as if there were none, so that
-    no criterion renames the images that stay. The ledger gains the labels given here; the same stacks and the same
+    ``stack_id``; ``blocked`` are the stacks that failed a check, which only a waiver overrules, ``trusted`` those whose
+    doubt was waived. Criteria come last, and nobody's edit overrules them; names are given as if there were none, so
+    that no criterion renames the images that stay. The ledger gains the labels given here; the same stacks and the same
     ledger give the same plan.
     """
     sessions: dict[Visit, list[Harmonised]] = defaultdict(list)
@@ -75,10 +91,13 @@ def build_plan(
     decisions: dict[Visit, list[tuple[Harmonised, Decision]]] = {}
     for visit in sorted(sessions, key=lambda v: (v.subject, v.session)):
         ordered = sorted(sessions[visit], key=_order)
-        own = [overruled(own_decision(h, visits, keep), decided.get(h.stack.stack_id)) for h in ordered]
+        own = [
+            checked(overruled(own_decision(h, visits, keep, trusted), decided.get(h.stack.stack_id)), blocked, h)
+            for h in ordered
+        ]
         own = without_copies(ordered, own, keep, decided)
         decisions[visit] = list(zip(ordered, own, strict=True))
-    out = _out(decisions, eligibility)
+    out = _out(decisions, eligibility, blocked)
     return tuple(
         _without(p, out[p.row.stack_id]) if p.row.stack_id in out else p
         for visit, items in decisions.items()
@@ -87,14 +106,16 @@ def build_plan(
 
 
 def _out(
-    decisions: Mapping[Visit, Sequence[tuple[Harmonised, Decision]]], eligibility: Eligibility
+    decisions: Mapping[Visit, Sequence[tuple[Harmonised, Decision]]],
+    eligibility: Eligibility,
+    blocked: Mapping[str, Fault],
 ) -> dict[str, tuple[Decision, ...]]:
     """The decisions of the criteria that take a stack out, by ``stack_id``; stacks that all let pass are left out."""
     if not eligibility.criteria:
         return {}
     names = names_read(eligibility.criteria)
     candidates = [
-        candidate_of(h, visit, decision.decision == "keep", names)
+        replace(candidate_of(h, visit, decision.decision == "keep", names), is_blocked=is_blocked(h, decision, blocked))
         for visit, items in decisions.items()
         for h, decision in items
     ]
@@ -134,11 +155,13 @@ def _order(h: Harmonised) -> tuple[object, ...]:
     return first.StudyDate, number, h.stack.phase_index or 0, time, h.stack.stack_id
 
 
-def own_decision(h: Harmonised, visits: Visits, keep: Collection[str]) -> Decision:
-    """What the tool itself decides on one stack."""
+def own_decision(h: Harmonised, visits: Visits, keep: Collection[str], trusted: Collection[str] = ()) -> Decision:
+    """What the tool itself decides on one stack; the doubt of a ``trusted`` one does not count."""
     visit = visits.of(h.stack.first)
     conflict = visits.conflicts.get(visit.subject)
     found = decide(h, keep)
+    if found.reason and found.reason == h.stack.doubt and h.stack.stack_id in trusted:
+        found = Decision("keep")
     if conflict and found.decision == "keep":
         return Decision("quarantine", "subject-conflict", conflict)
     if found.decision == "keep" and in_several_sessions(h, visits):
@@ -152,15 +175,32 @@ def decision_among(
     visits: Visits,
     keep: Collection[str],
     decided: Mapping[str, str] = NOTHING,
+    blocked: Mapping[str, Fault] = SOUND,
 ) -> Decision:
-    """What the tool itself decides on one stack beside the others of its session; ``decided`` as for the plan."""
-    own = own_decision(h, visits, keep)
+    """What the tool itself decides on one stack beside the others of its session; the last two as for the plan."""
+    own = checked(own_decision(h, visits, keep), blocked, h)
     if own.decision != "keep" or not h.record.derived:
         return own
     visit, me = visits.of(h.stack.first), h.stack.stack_id
     others = [o for o in everybody if o.stack.stack_id != me and visits.of(o.stack.first) == visit]
-    decisions = [overruled(own_decision(o, visits, keep), decided.get(o.stack.stack_id)) for o in others]
+    decisions = [
+        checked(overruled(own_decision(o, visits, keep), decided.get(o.stack.stack_id)), blocked, o) for o in others
+    ]
     return without_copies([h, *others], [own, *decisions], keep, {k: v for k, v in decided.items() if k != me})[0]
+
+
+def checked(decision: Decision, blocked: Mapping[str, Fault], h: Harmonised) -> Decision:
+    """The decision, or quarantine where the stack would be kept and failed a check; the reason is the check's code."""
+    fault = blocked.get(h.stack.stack_id)
+    if fault is None or decision.decision != "keep":
+        return decision
+    return Decision("quarantine", fault.check, fault.message)
+
+
+def is_blocked(h: Harmonised, decision: Decision, blocked: Mapping[str, Fault]) -> bool:
+    """Whether a stack is out because it failed a check, and for nothing else."""
+    fault = blocked.get(h.stack.stack_id)
+    return fault is not None and decision.reason == fault.check
 
 
 def in_several_sessions(h: Harmonised, visits: Visits) -> bool:

@@ -1,1 +1,1 @@
-"""Quality control: checks on stacks, metrics on volumes, the verdict."""
+"""Quality control: checks of headers, voxels, drawings and the release, metrics, the ledger, protocols, inspection."""

@@ -1,32 +1,46 @@
-"""The form of every check, and the one loop that runs them."""
+"""The form of every check, what it finds, and the one loop that runs them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 ERROR, WARNING, INFO = "error", "warning", "info"
+FAILED_TO_RUN = "Q99"
 Subject = TypeVar("Subject")
+Place = tuple[str, str, int]
+"""File, member of an archive ("" for a plain file) and frame (0 for a single-frame object)."""
+
+NO_TOLERANCES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One thing a check found: a sentence without private values, and what names it from run to run.
+    """One thing that a check found: a sentence without private values, and what names it from run to run.
 
     ``key`` tells this finding from others of the same check on the same object (a slice, a volume); it must not
-    hold measured values that change in the last digit.
+    hold measured values that change in the last digit. ``values`` are what was measured, for a table.
+    ``instances`` are the objects concerned where these are not all; they are private.
+    ``stacks`` are the ids of the stacks concerned where these are not all of the object's.
     """
 
     message: str
     key: str = ""
     values: tuple[tuple[str, float | int | str], ...] = ()
+    instances: tuple[Place, ...] = ()
+    stacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[Subject]):
-    """One row of a table of checks. ``run`` gets the subject and the tolerance, and yields what it found."""
+    """One row of a table of checks. ``run`` gets the subject and the tolerance, and yields what it found.
+
+    ``level`` is what is blocked where the severity is an error: instance, series, stack, acquisition, session,
+    subject or release. ``source`` names where the rule and its figure come from.
+    """
 
     code: str
     level: str
@@ -35,32 +49,75 @@ class Check(Generic[Subject]):
     run: Callable[[Subject, float], Iterable[Evidence]]
     tolerance: float = 0.0
     unit: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check says about one object. ``check`` is the code, ``Q99`` where the check itself failed to run."""
+    """What a check says about one object. ``check`` is the code, ``Q99`` where the check itself failed to run.
+
+    ``subject`` is the private id of the object at this ``level`` (a ``stack_id``, a SeriesInstanceUID, …), ``stacks``
+    the ids of all stacks that it concerns.
+    """
 
     check: str
     severity: str
     message: str
     evidence: Evidence = field(default=Evidence(""))
+    level: str = "stack"
+    subject: str = ""
+    stacks: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The name of the issue, the same from run to run."""
+        return issue_id(self.check, self.subject, self.evidence.key)
+
+    @property
+    def digest(self) -> str:
+        """Changes with what was found: what a person waived is not what is found now."""
+        values = sorted((name, f"{v:.3g}" if isinstance(v, float) else str(v)) for name, v in self.evidence.values)
+        return hashlib.sha256(repr((self.severity, self.message, values)).encode()).hexdigest()[:12]
 
 
-def run_checks(checks: Sequence[Check[Subject]], subject: Subject) -> tuple[Finding, ...]:
-    """Every finding of every check, in the order of the table. A check that cannot run is a Q99, not a crash."""
-    return tuple(finding for check in checks for finding in _run(check, subject))
+def run_checks(
+    checks: Sequence[Check[Subject]],
+    subject: Subject,
+    name: str = "",
+    stacks: tuple[str, ...] = (),
+    tolerances: Mapping[str, float] = NO_TOLERANCES,
+) -> tuple[Finding, ...]:
+    """Every finding of every check on one object, in the order of the table. A check that cannot run is a Q99.
+
+    ``name`` is the object's id and ``stacks`` are those that it concerns. ``tolerances`` hold what the trial or the
+    site wants instead of the table's, by :func:`tolerance_key`.
+    """
+    keys = tolerance_keys(checks) if tolerances else {}
+    found: list[Finding] = []
+    for position, check in enumerate(checks):
+        tolerance = tolerances.get(keys[position], check.tolerance) if tolerances else check.tolerance
+        found.extend(_run(check, subject, tolerance, name, stacks))
+    return tuple(found)
 
 
-def _run(check: Check[Subject], subject: Subject) -> Iterator[Finding]:
+def tolerance_keys(checks: Sequence[Check[Subject]]) -> dict[int, str]:
+    """What a trial calls the tolerance of each row: its code, with the severity where a table has several of a code."""
+    codes = [check.code for check in checks]
+    return {n: c.code if codes.count(c.code) == 1 else f"{c.code}:{c.severity}" for n, c in enumerate(checks)}
+
+
+def _run(
+    check: Check[Subject], subject: Subject, tolerance: float, name: str, stacks: tuple[str, ...]
+) -> Iterator[Finding]:
     try:
-        found = list(check.run(subject, check.tolerance))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        found = list(check.run(subject, tolerance))
+    except Exception as error:  # noqa: BLE001 - no check ever stops a run: one that fails is itself an issue
         message = f"{check.code} ({check.meaning}) could not be run: {type(error).__name__}"
-        yield Finding("Q99", WARNING, message, Evidence(message, key=check.code))
+        yield Finding(FAILED_TO_RUN, WARNING, message, Evidence(message, key=check.code), check.level, name, stacks)
         return
     for evidence in found:
-        yield Finding(check.code, check.severity, evidence.message, evidence)
+        concerned = evidence.stacks or stacks
+        yield Finding(check.code, check.severity, evidence.message, evidence, check.level, name, concerned)
 
 
 def issue_id(check: str, subject: str, key: str = "") -> str:

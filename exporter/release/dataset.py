@@ -260,7 +260,7 @@ def _public_configuration(trial: Trial) -> dict[str, Any]:
         "subject": way(trial.subject),
         "session": way(trial.session),
         "site": way(trial.site),
-        "protocol": trial.protocol,
+        "protocol": trial.protocol_word,
         "site rules": len(trial.rules),
         "keep": list(trial.keep),
         "de-identification": {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from ..annotations.drawings import drawings_of
@@ -24,11 +25,15 @@ from ..places import hold
 from ..plan.row import PlanRow, write_plan
 from ..plan.visits import Visit
 from ..progress import Progress
+from ..qc.check import Finding
+from ..qc.ledger.merge import Run
+from ..qc.ledger.record import Recorded, check_ledger, record_cycle
 from ..select.flow import Flow
 from ..trial import Trial
 from . import dataset
 from .cleared import cleared
 from .commit import clear_leftovers, commit, sessions_in, withdraw
+from .curated import Inspected, curated_of, inspected, write_curated
 from .flows import IDENTIFIER_FOUND, Ended, flow_of, write_exclusions, write_flow
 from .guard import (
     Guard,
@@ -41,6 +46,7 @@ from .guard import (
     terms_of,
 )
 from .held import Closed, Held
+from .issues import STEPS, export_issues
 from .job import Outcome, run_job
 from .linkage import write_linkage
 from .parsimony import account, write_parsimony
@@ -48,26 +54,30 @@ from .people import coarser, people
 from .phenotype import write_phenotype
 from .private import Failure, Private, write_private
 from .proof import Release, prove
+from .quality import judged_images
 from .session import (
     UNFINISHED,
     Fragment,
     Sessions,
 )
 from .staging import Staging
-from .summary import Run, Summary, measure_tree, summarise
+from .summary import Changed, Summary, measure_tree, summarise
+from .together import release_findings
 from .unpack import Unpacked
 from .verify import State, leaks_by_kind, read_leaks, read_states, session_of
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export did: the counts, what this run changed, the sessions that failed, the final plan, the flow."""
+    """What an export did: the counts, what this run changed, the sessions that failed, the final plan, the flow, and
+    the cycle of checks that it was."""
 
     summary: Summary
-    run: Run
+    run: Changed
     failures: tuple[Failure, ...]
     rows: tuple[PlanRow, ...]
     flow: Flow
+    cycle: Recorded
 
 
 def export_plan(plan: Plan, trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Exported:
@@ -102,9 +112,12 @@ class _Export:
         self.failures: list[Failure] = []
         self.held: list[Held] = []
         self.leaks: dict[Visit, tuple[Leak, ...]] = {}
+        self.inspection: Inspected | None = None
 
     def run(self) -> Exported:
         self._refuse_another_source()
+        check_ledger(self.trial.work)
+        self.inspection = inspected(self.trial.work)
         refuse_named_rules(site_rule_ids(self.trial), self.guard.searches)
         refuse_named_criteria(self.trial.criteria, self.guard.searches)
         refuse_named_columns(self.clinical, self.guard.searches.known)
@@ -256,21 +269,16 @@ class _Export:
             dataset.add_change(root, date.today().isoformat(), changes)
         rows = self._final_rows(fragments)
         write_plan(self.trial.work / "plan.tsv", rows)
-        private = Private(
-            self.plan,
-            rows,
-            fragments,
-            self.clinical,
-            self._unplaced(),
-            self.failures,
-            self.held,
-            self.drawn.measurements,
-        )
-        write_private(self.trial.work, private)
+        write_private(self.trial.work, Private(self.plan, rows, fragments, self.failures, self.drawn.measurements))
         needs = account(self.plan, rows, self.options.allowed)
         write_parsimony(self.trial.work, needs)
         summary = summarise(self.plan, rows, images, needs)
-        dataset.write_curation(root, images, summary.to_json())
+        judged = judged_images(exported, self.plan.quality)
+        together = release_findings(exported, judged, self.clinical, self.trial.qc.splits)
+        cycle = self._count_cycle(fragments, together)
+        found = curated_of(self.plan, self.trial, self.pseudonyms, cycle, self.inspection, judged)
+        quality = write_curated(root, found)
+        dataset.write_curation(root, images, summary.to_json() | quality)
         flow = self._write_flow(rows, fragments)
         release = Release(
             trial=self.trial,
@@ -283,7 +291,7 @@ class _Export:
             states=self.states,
         )
         proof = prove(release, self.engine, self.progress)
-        run = Run(
+        run = Changed(
             tree=measure_tree(root),
             sessions_written=written,
             sessions_withdrawn=withdrawn,
@@ -293,7 +301,15 @@ class _Export:
             leaks=leaks_by_kind([*proof.leaks, *(leak for those in self.leaks.values() for leak in those)]),
             access_denied=bool(self.held),
         )
-        return Exported(summary, run, tuple(self.failures), rows, flow)
+        return Exported(summary, run, tuple(self.failures), rows, flow, cycle)
+
+    def _count_cycle(self, fragments: Sequence[Fragment], together: Sequence[Finding]) -> Recorded:
+        """What this run found, merged into the ledger of issues; what it could not look at stays as it was."""
+        failed = {(f.subject, f.session) for f in self.failures}
+        unseen = failed | {(h.subject, h.session) for h in self.held} | {(v.subject, v.session) for v in self.leaks}
+        issues = export_issues(self.plan, self.clinical, fragments, self._unplaced(), self.held, together)
+        run = Run(datetime.now().astimezone(), version("trialbids"), STEPS, frozenset(unseen))
+        return record_cycle(self.trial.work, issues, run)
 
     def _write_flow(self, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> Flow:
         """Who left at which step: in private with all reasons, in the tree as counts."""
@@ -307,10 +323,13 @@ class _Export:
             missing={r.stack_id: r.final.missing for r in results if r.final.missing},
         )
         flow = flow_of(ended, self.trial)
-        write_flow(self.trial.work, flow, self.trial.trial)
+        folder, title = self.trial.output / "curation", self.trial.trial
+        if "site" in self.trial.suppress:
+            write_flow(self.trial.work, flow, title)
+            write_flow(folder, flow.without_sites(), title)
+        else:
+            write_flow(self.trial.work, flow, title, folder)
         write_exclusions(self.trial.work, ended)
-        public = flow.without_sites() if "site" in self.trial.suppress else flow
-        write_flow(self.trial.output / "curation", public, self.trial.trial)
         return flow
 
     def _unplaced(self) -> Sequence[Fault]:

@@ -13,7 +13,7 @@ from ..deidentify.marks import PIXELS
 from ..pipeline import Plan
 from ..plan.build import BY_A_PERSON
 from ..plan.row import EXCLUSIONS_FILE, PlanRow
-from ..qc.geometry import GEOMETRY
+from ..qc.codes import MEANING
 from ..select.decide import sentence_of
 from ..select.flow import (
     BEFORE,
@@ -28,6 +28,7 @@ from ..select.flow import (
     RESENT,
     SET_ASIDE,
     UNFINISHED,
+    UNSOUND,
     Flow,
     Item,
     Step,
@@ -48,7 +49,7 @@ EXCLUSION_COLUMNS = (
 )  # fmt: skip
 HELD = frozenset((IN_VIEW, NOT_EXCLUDED, PIXELS.keyword, IDENTIFIER_FOUND))
 SENTENCES: Mapping[str, str] = {
-    **{check.code: check.meaning for check in GEOMETRY},
+    **MEANING,
     BY_A_PERSON: "a person decided so",
     "subject-conflict": "the images under one id may be of two people",
     "several-sessions": "the images of one stack belong to several sessions",
@@ -135,23 +136,26 @@ def _step(row: PlanRow, *, is_exported: bool) -> str:
             return (HELD_BACK if row.reason in HELD else FAILED).id
         if row.reason == "not-an-image":
             return NOT_IMAGES.id
+        if row.reason in MEANING:
+            return UNSOUND.id
         return (NOT_NEEDED if row.decision == "exclude" else SET_ASIDE).id
     return UNFINISHED.id if is_exported and not row.final_decision else ""
 
 
-def write_flow(folder: Path, flow: Flow, title: str) -> tuple[Path, ...]:
-    """``flow.json``, ``flow.tsv``, ``flow.svg`` and ``flow.png``; the same flow gives the same bytes."""
+def write_flow(folder: Path, flow: Flow, title: str, *others: Path) -> tuple[Path, ...]:
+    """``flow.json``, ``flow.tsv``, ``flow.svg`` and ``flow.png``, and the same in ``others``; the same flow gives the
+    same bytes."""
     from ..select.flowchart import flowchart  # matplotlib's fonts: only where a flow is drawn
 
     data = json_bytes(flow.to_json())
-    paths = tuple(folder / name for name in FLOW_FILES)
-    if _is_there(paths, data, title):
-        return paths
-    page = flowchart(flow, title)
-    contents = (data, tsv_bytes(COLUMNS, flow.to_rows(), empty="n/a"), page.to_svg(), page.to_png())
-    for path, content in zip(paths, contents, strict=True):
-        write_if_changed(path, content)
-    return paths
+    places = [tuple(place / name for name in FLOW_FILES) for place in (folder, *others)]
+    if stale := [paths for paths in places if not _is_there(paths, data, title)]:
+        page = flowchart(flow, title)
+        contents = (data, tsv_bytes(COLUMNS, flow.to_rows(), empty="n/a"), page.to_svg(), page.to_png())
+        for paths in stale:
+            for path, content in zip(paths, contents, strict=True):
+                write_if_changed(path, content)
+    return places[0]
 
 
 def _is_there(paths: Sequence[Path], data: bytes, title: str) -> bool:

@@ -31,6 +31,7 @@ from ..deidentify.shapes import Rules
 from ..errors import UsageError
 from ..pipeline import Plan
 from ..plan.visits import Visit
+from ..qc.protocol.check import protocol_of
 from ..tables import json_bytes, write_private
 from ..trial import Trial
 from ..trial.eligibility import Criterion
@@ -129,6 +130,7 @@ def terms_of(
     given |= {word for word in _words_of_labels(labels) if word in _shipped_words() or not people.in_text(word)}
     told = {text for c in columns for text in (c.description, c.unit, *c.missing, *c.levels.values())}
     told |= {table.description for table in clinical.phenotype}
+    told |= {slot.slot for slot in protocol_of(trial).slots}
     return Terms(
         tuple(sorted(given)),
         options.keep_dates,

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from trialbids.mappings.record import Record
 from trialbids.mappings.vocabulary import vocabulary
 
+from ..arrays import array
+
 WORDS = (*vocabulary(), "confidence")
 SCANS_COLUMNS = ("filename", "acq_time", "acquisition_id", *WORDS, "qc_verdict")
 
@@ -20,7 +22,8 @@ SCANS_COLUMNS = ("filename", "acq_time", "acquisition_id", *WORDS, "qc_verdict")
 class Image:
     """One row of the manifest. ``path`` is below the root; ``record`` holds the record's cells as in ``scans.tsv``.
 
-    ``acq_time`` is the image's moment as it leaves, "n/a" where the header does not tell it.
+    ``scanner`` is a label of the device, which the manifest leaves out. ``acq_time`` is the image's moment as it
+    leaves, "n/a" where the header does not tell it.
     ``shape`` and ``zooms`` (mm, then s) are those of the NIfTI, ``affine`` its sixteen numbers row by row (RAS+, mm);
     ``voxels_sha256`` is of the uncompressed voxel bytes.
     """
@@ -29,6 +32,7 @@ class Image:
     participant_id: str
     session_id: str
     site: str
+    scanner: str
     acq_time: str
     acquisition_id: str
     datatype: str
@@ -78,16 +82,16 @@ def manifest_bytes(images: Iterable[Image]) -> bytes:
     text = pa.string()
     columns: dict[str, pa.Array] = {}
     for name in ("path", "participant_id", "session_id", "site", "acquisition_id", "datatype", "suffix"):
-        columns[name] = pa.array([getattr(r, name) for r in rows], text)
+        columns[name] = array([getattr(r, name) for r in rows], text)
     for name in WORDS:
-        columns[name] = pa.array([r.record[name] for r in rows], text)
-    columns["qc_verdict"] = pa.array([r.qc_verdict for r in rows], text)
+        columns[name] = array([r.record[name] for r in rows], text)
+    columns["qc_verdict"] = array([r.qc_verdict for r in rows], text)
     for name, kind in (("shape", pa.int64()), ("zooms", pa.float64()), ("affine", pa.float64())):
-        columns[name] = pa.array([list(getattr(r, name)) for r in rows], pa.list_(kind))
+        columns[name] = array([list(getattr(r, name)) for r in rows], pa.list_(kind))
     for name, kind in (("dtype", text), ("slope", pa.float64()), ("inter", pa.float64())):
-        columns[name] = pa.array([getattr(r, name) for r in rows], kind)
-    columns["voxels_sha256"] = pa.array([r.voxels_sha256 for r in rows], text)
-    columns["file_bytes"] = pa.array([r.file_bytes for r in rows], pa.int64())
+        columns[name] = array([getattr(r, name) for r in rows], kind)
+    columns["voxels_sha256"] = array([r.voxels_sha256 for r in rows], text)
+    columns["file_bytes"] = array([r.file_bytes for r in rows], pa.int64())
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink, compression="zstd", store_schema=True)
     return sink.getvalue().to_pybytes()

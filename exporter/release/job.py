@@ -6,9 +6,10 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..deidentify.dicom.stack import LeftOut
 from ..deidentify.inspect import Leak
+from ..deidentify.leftout import LeftOut
 from ..deidentify.options import Options
 from ..deidentify.pseudonyms import Pseudonyms
 from ..deidentify.search import Searcher
@@ -18,9 +19,14 @@ from ..deidentify.times import Clock
 from ..errors import ConversionError
 from ..plan.build import Planned
 from ..qc.check import Finding
+from ..qc.pixels.failures import is_fault
+from ..qc.verdict import FAIL, NOT_JUDGED, Waived
 from ..select.decide import Decision
 from .image import Image
 from .question import Question
+
+if TYPE_CHECKING:
+    from ..qc.pixels.sketch import Sketch  # OpenCV: only workers need it
 
 NOTHING_KNOWN = Searcher({}, {}, ())
 NOT_ASKED = Question()
@@ -29,7 +35,9 @@ NOT_ASKED = Question()
 @dataclass(frozen=True, slots=True)
 class Job:
     """Everything that a worker needs to make one image. ``clock`` is the session's; ``question`` holds the criteria
-    that are asked of the image, ``searcher`` and ``rules`` say what may not stand in its files.
+    that are asked of the image, ``searcher`` and ``rules`` say what may not stand in its files. ``findings`` is what
+    the checks of headers said of the stack, ``inspected`` what people judged wrong in its image, ``waived`` what a
+    person has waived, ``tolerances`` what the site wants instead of the checks' own.
 
     The searcher is given to a job when its turn comes: those of all subjects at once would fill the memory.
     ``unpacked`` says where members of archives (path, member) lie as files already.
@@ -43,6 +51,10 @@ class Job:
     options: Options
     rules: Rules = field(repr=False)
     question: Question = NOT_ASKED
+    findings: tuple[Finding, ...] = ()
+    inspected: tuple[Finding, ...] = ()
+    waived: Waived = field(default_factory=dict)
+    tolerances: Mapping[str, float] = field(default_factory=dict)
     searcher: Searcher = field(default=NOTHING_KNOWN, repr=False)
     unpacked: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
@@ -56,7 +68,8 @@ class Job:
 class Outcome:
     """What became of one stack: released as ``image``, or held back with a reason.
 
-    ``left_out`` are objects of a released image that could not be written as DICOM.
+    ``findings`` and ``metrics`` are those of its voxels, ``sketch`` is what the checks of its session look at and
+    ``digests`` name its slices. ``left_out`` are objects of a released image that could not be written as DICOM.
     ``text_look`` is "clear" where nothing in the pixels looked drawn, "read" where a text detector had to look.
     ``leaks`` is what may not leave and stands in its files all the same: then its session stops. ``crash`` is the
     (private) traceback of an error that is a fault of the program; the session then fails. ``against`` are the
@@ -66,6 +79,9 @@ class Outcome:
     stack_id: str
     verdict: str
     findings: tuple[Finding, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    sketch: Sketch | None = None
+    digests: tuple[str, ...] = ()
     image: Image | None = None
     reason: str = ""
     message: str = ""
@@ -85,7 +101,8 @@ def run_job(job: Job) -> Outcome:
     try:
         return make_image(job)
     except ConversionError as error:
-        return Outcome(stack_id, "fail", reason=error.reason, message=str(error))
+        verdict = FAIL if is_fault(error.reason) else NOT_JUDGED
+        return Outcome(stack_id, verdict, reason=error.reason, message=str(error))
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - the border of a unit of work: any fault is listed with its session, none is swallowed

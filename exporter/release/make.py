@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,37 +16,36 @@ from ..convert import Volume, adc_scale, convert, encode, scratch_folder, voxels
 from ..deidentify.dates import UNMOVED, shift_of
 from ..deidentify.dicom.context import ObjectContext
 from ..deidentify.dicom.stack import Written, write_objects
-from ..deidentify.faces import REASONS, deface, face_reason
+from ..deidentify.faces import REASONS, deface
+from ..deidentify.facewords import face_reason
 from ..deidentify.inspect import inspect_file
 from ..deidentify.marks import PIXELS
 from ..deidentify.pixels.engine import Box, detect
 from ..deidentify.pixels.find import find_text
+from ..deidentify.pseudonyms import Pseudonyms
 from ..deidentify.sidecar import make_sidecar
 from ..errors import ConversionError
+from ..inventory.instance import Instance
 from ..inventory.objects import materialise
 from ..plan.build import Planned
-from ..qc.check import Evidence, Finding
-from ..qc.geometry import check_stack
-from ..qc.metrics import measure
-from ..qc.verdict import qc_sidecar, verdict
-from ..stacks.reasons import SENTENCES
-from ..stacks.stack import Stack
+from ..qc.check import Finding
+from ..qc.inspection.judged import standing
+from ..qc.pixels.run import examine
+from ..qc.pixels.stored import files_at_hand
+from ..qc.verdict import FAIL, first_error, verdict
 from ..tables import json_bytes
 from .dataset import SOURCEDATA
 from .image import Image, cells
 from .job import Job, Outcome
 
 NO_OBJECTS = Written((), ())
+HIDDEN = "n/a"
 
 
 def make_image(job: Job) -> Outcome:
     """Make one image. Raises ``ConversionError`` where the stack does not become what it promises."""
     planned = job.planned
     stack, record = planned.harmonised.stack, planned.harmonised.record
-    findings = (*check_stack(stack), *_cautions(stack))
-    if verdict(findings) == "fail":
-        worst = next(f for f in findings if f.severity == "error")
-        return Outcome(stack.stack_id, "fail", findings, reason=worst.check, message=worst.message)
     face = "" if job.options.keep_faces else face_reason(record)
     if face and not job.options.deface:
         raise ConversionError(face, REASONS[face])
@@ -55,11 +55,18 @@ def make_image(job: Job) -> Outcome:
     if record.sequence == "bold" and volume.voxels.ndim == 3:
         volume = volume.as_series((stack.first.RepetitionTime or 0.0) / 1000)
     look = _look_for_text(job, volume)
-    metrics = measure(volume)
-    judged = verdict(findings)
-    against = job.question.decide(record, judged, findings, metrics)
+    at_hand = files_at_hand(stack, job.unpacked)
+    seen = examine(volume, stack, record, job.tolerances, at_hand, changed=bool(face))
+    found = (*seen.findings, *_inspected(job, volume))
+    findings = (*job.findings, *found)
+    judged = verdict(findings, job.waived)
+    outcome = Outcome(stack.stack_id, judged, found, seen.metrics, seen.sketch, seen.digests, text_look=look)
+    if judged == FAIL:
+        worst = first_error(findings, job.waived)
+        return replace(outcome, reason=worst.check, message=worst.message)
+    against = job.question.decide(record, judged, findings, seen.metrics)
     if against:
-        return Outcome(stack.stack_id, judged, findings, text_look=look, against=against)
+        return replace(outcome, against=against)
     sidecar = make_sidecar(
         stack,
         record,
@@ -81,7 +88,6 @@ def make_image(job: Job) -> Outcome:
     files = {
         ".nii.gz": data,
         ".json": json_bytes(sidecar.content),
-        "_qc.json": json_bytes(qc_sidecar(judged, findings, metrics)),
         **{extension: text.encode("ascii") for extension, text in gradients.items()},
     }
     for ending, content in files.items():
@@ -89,16 +95,21 @@ def make_image(job: Job) -> Outcome:
     objects = _write_objects(job) if job.options.sourcedata and not face else NO_OBJECTS
     root, stem = job.staging.parents[1], planned.row.bids_path.removesuffix(".nii.gz")
     paths = [*(stem + ending for ending in files), *(path.relative_to(root).as_posix() for path in objects.paths)]
-    return Outcome(
-        stack.stack_id,
-        judged,
-        findings,
-        _image(job, volume, judged, len(data)),
+    return replace(
+        outcome,
+        image=_image(job, volume, judged, len(data)),
         dropped=sidecar.dropped,
         leaks=tuple(leak for path in paths for leak in inspect_file(root, path, job.searcher, job.rules)),
-        text_look=look,
         left_out=objects.left_out,
     )
+
+
+def _inspected(job: Job, volume: Volume) -> tuple[Finding, ...]:
+    """What people judged wrong in just this image."""
+    if not job.inspected:
+        return ()
+    affine = [float(a) for a in volume.affine.ravel()]
+    return standing(job.inspected, voxels_sha256(volume), affine, cells(job.planned.row.record))
 
 
 def _write_objects(job: Job) -> Written:
@@ -143,18 +154,16 @@ def _look_for_text(job: Job, volume: Volume) -> str:
     return "read" if looks else "clear"
 
 
-def _cautions(stack: Stack) -> list[Finding]:
-    """What stacking could only decide by order."""
-    if not stack.caution:
-        return []
-    message = f"the first of several is kept: {SENTENCES[stack.caution]}"
-    return [Finding("C02", "warning", message, Evidence(message))]
-
-
 @cache
 def _scratch(work: Path) -> Path:
     """This process's scratch folder, made once."""
     return scratch_folder(work / "scratch")
+
+
+def scanner_of(instance: Instance, pseudonyms: Pseudonyms) -> str:
+    """A label of the device that made an image, the same for all its images; "n/a" where nothing names one."""
+    device = (instance.Manufacturer, instance.ManufacturerModelName, instance.DeviceSerialNumber, instance.StationName)
+    return pseudonyms.label("scanner", "", "\0".join(device), 6) if any(device) else HIDDEN
 
 
 def _suffix(planned: Planned) -> str:
@@ -192,7 +201,10 @@ def _image(job: Job, volume: Volume, judged: str, file_bytes: int) -> Image:
         path=row.bids_path,
         participant_id=f"sub-{visit.subject}",
         session_id=f"ses-{visit.session}",
-        site="n/a" if "site" in job.options.suppress else visit.site,
+        site=HIDDEN if "site" in job.options.suppress else visit.site,
+        scanner=HIDDEN
+        if "site" in job.options.suppress
+        else scanner_of(planned.harmonised.stack.first, job.pseudonyms),
         acq_time=job.clock.stamp(job.clock.seconds(planned.harmonised.stack.instances)),
         acquisition_id=planned.acquisition,
         datatype=planned.datatype,

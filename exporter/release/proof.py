@@ -10,8 +10,7 @@ from importlib.metadata import version
 from trialbids.mappings.confidentiality import EDITION
 
 from ..deidentify.anonymity import assess, read_quasi
-from ..deidentify.faces import face_reason
-from ..deidentify.facewords import NOT_EXCLUDED
+from ..deidentify.facewords import NOT_EXCLUDED, face_reason
 from ..deidentify.inspect import Leak
 from ..deidentify.kept import read_kept
 from ..deidentify.marks import PIXELS

@@ -8,7 +8,7 @@ from functools import cache, cached_property, lru_cache
 from importlib.metadata import version
 
 from ..deidentify.identifiers import Exempt, Identifier, Known, searcher_for, words_of
-from ..deidentify.prose import keys_of, texts_of
+from ..deidentify.prose import QUALITY, keys_of, texts_of
 from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 
@@ -24,9 +24,10 @@ WRITERS = (
         "release/certificate.py",
         "release/certify.py",
     ),
-    *("release/summary.py", "qc/check.py", "qc/geometry.py", "qc/layout.py", "qc/metrics.py", "qc/verdict.py"),
+    *("release/summary.py", "release/curated.py", "qc/inspection/estimate.py", "qc/inspection/verdicts.py"),
+    *("qc/verdict.py", "qc/metricnames.py", *QUALITY),
     *("release/drawn/labelmaps.py", "release/drawn/tables.py", "release/drawn/files.py"),
-    *("stacks/reasons.py", "select/decide.py", "deidentify/options.py"),
+    *("select/decide.py", "deidentify/options.py"),
     *("select/flow.py", "select/flowchart.py", "release/flows.py"),
 )
 """The modules whose texts stand in a tree: a name that is made of their words alone cannot be told from them."""

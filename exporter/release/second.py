@@ -29,6 +29,7 @@ class SecondStep:
         self._of_sessions = tuple(c for c in self._criteria if c.level == "session")
         self._order = {c.reason: number for number, c in enumerate(self._criteria)}
         self._columns = columns_of(plan.clinical)
+        self._quality = plan.quality
         self._names = names_read(self._criteria)
         kept = [p for p in plan.planned if p.row.decision == "keep"] if self._criteria else []
         self._candidates = {p.row.stack_id: candidate_of(p.harmonised, p.visit, True, self._names) for p in kept}
@@ -72,7 +73,7 @@ class SecondStep:
 
     def _answer(self, criterion: Criterion, stack_ids: Sequence[str], seen: Sequence[Outcome]) -> Answer:
         members = [self._candidates[stack_id] for stack_id in stack_ids]
-        found = {o.stack_id: {f.check for f in o.findings} for o in seen}
+        found = {o.stack_id: self._quality.codes(o.stack_id) | {f.check for f in o.findings} for o in seen}
         speakers = [self._candidates[o.stack_id] for o in seen]
         asking = self._asking(criterion, speakers, lambda stack_id, code: code in found[stack_id])
         verdicts = {o.verdict for o in seen}

@@ -6,12 +6,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..annotations.region import Fault
-from ..deidentify.dicom.stack import LeftOut
+from ..deidentify.leftout import LeftOut
 from ..plan.build import Planned
 from ..plan.visits import Visit
 from ..qc.check import Evidence, Finding
@@ -24,7 +24,8 @@ from .said import Said
 
 @dataclass(frozen=True, slots=True)
 class StackResult:
-    """What became of one stack, without the image; the last three as in :class:`Outcome`."""
+    """What became of one stack, without the image, of which ``path`` is left; ``findings`` and what follows it as in
+    :class:`Outcome`."""
 
     stack_id: str
     verdict: str
@@ -35,18 +36,21 @@ class StackResult:
     text_look: str
     left_out: tuple[LeftOut, ...] = ()
     against: tuple[Decision, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    path: str = ""
+    digests: tuple[str, ...] = ()
 
     @property
     def final(self) -> Decision:
         """What becomes of the stack: a failed check goes before criteria, of which the first decides."""
-        if self.verdict == "fail":
+        if self.reason:
             return Decision("quarantine", self.reason, self.message)
         return self.against[0] if self.against else Decision("keep")
 
     @property
     def others(self) -> tuple[str, ...]:
         """The reasons of criteria beside that which decides."""
-        return tuple(d.reason for d in (self.against if self.verdict == "fail" else self.against[1:]))
+        return tuple(d.reason for d in (self.against if self.reason else self.against[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,8 @@ def _result(values: Mapping[str, Any]) -> StackResult:
     dropped = tuple((keyword, value) for keyword, value in values["dropped"])
     left_out = tuple(LeftOut(tuple(o["place"]), o["reason"], o["message"]) for o in values["left_out"])
     against = tuple(Decision(**decision) for decision in values["against"])
-    return StackResult(**{**values, "findings": findings, "dropped": dropped, "left_out": left_out, "against": against})
+    own = {"findings": findings, "dropped": dropped, "left_out": left_out, "against": against}
+    return StackResult(**{**values, **own, "digests": tuple(values["digests"])})
 
 
 UNFINISHED = ""
@@ -128,10 +133,15 @@ UNFINISHED = ""
 
 
 def _finding(values: Mapping[str, Any]) -> Finding:
-    evidence = values["evidence"]
-    return Finding(
-        values["check"], values["severity"], values["message"], Evidence(evidence["message"], evidence["key"])
+    told = values["evidence"]
+    evidence = Evidence(
+        told["message"],
+        told["key"],
+        tuple((name, value) for name, value in told["values"]),
+        tuple((path, member, frame) for path, member, frame in told["instances"]),
+        tuple(told["stacks"]),
     )
+    return Finding(**{**values, "evidence": evidence, "stacks": tuple(values["stacks"])})
 
 
 def fingerprint(planned: Sequence[Planned], parts: Iterable[str]) -> str:
@@ -188,6 +198,13 @@ class Sessions:
                 continue
             found[fragment.key] = fragment
         return found
+
+    def known_one(self, subject: str, session: str) -> Fragment | None:
+        """The fragment of one session, None where there is none that can be read."""
+        try:
+            return Fragment.from_json(json.loads(self._file(subject, session).read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def is_good(self, fragment: Fragment, wanted: str) -> bool:
         """Is what was made before still what is wanted, and still in the tree?"""
@@ -249,4 +266,7 @@ def result_of(outcome: Outcome) -> StackResult:
         outcome.text_look,
         outcome.left_out,
         outcome.against,
+        outcome.metrics,
+        outcome.image.path if outcome.image is not None else "",
+        outcome.digests,
     )

@@ -20,11 +20,17 @@ from ..inventory.instance import Instance
 from ..pipeline import Plan
 from ..plan.build import Planned
 from ..plan.visits import Visit
+from ..qc.check import Finding
+from ..qc.inspection.judged import inspection_findings
+from ..qc.source import by_stack
+from ..qc.verdict import is_waived, qc_sidecar
+from ..tables import json_bytes
 from ..trial import Trial
 from . import dataset
 from .guard import Guard
 from .image import Image
 from .job import Job, Outcome
+from .kin import compared
 from .said import said
 from .second import SecondStep
 from .session import UNFINISHED, Fragment, Sessions, StagedMasks, Written, fingerprint, result_of, write_scans, written
@@ -49,7 +55,9 @@ class Staging:
         self._work, self._pseudonyms, self._sessions, self._drawn = trial.work, pseudonyms, sessions, drawn
         consensus = trial.annotations.consensus
         self._rule: Rule | None = None if consensus == "none" else consensus
-        self.options, self._guard = options, guard
+        self.options, self._guard, self._quality = options, guard, plan.quality
+        self._tolerances = trial.qc.of_site
+        self._inspected = by_stack(inspection_findings(trial.work))
         self._second = SecondStep(plan, trial.criteria)
         members: dict[Visit, list[Planned]] = defaultdict(list)
         for p in plan.planned:
@@ -69,11 +77,26 @@ class Staging:
         ]
         for p in self.kept[visit]:
             parts.extend(self.options.marks.on(p.harmonised.stack))
+            found = (*self._quality.of_stack(p.row.stack_id), *self._inspected.get(p.row.stack_id, ()))
+            parts.extend(self._state_of(f) for f in found)
+        parts.append(repr(sorted(self._tolerances(visit.site).items())))
+        parts.extend(self._waived_before(visit))
         if drawn := self._drawn.get(visit):
             parts.extend(placed.fingerprint for placed in drawn)
             if may_agree(drawn):
                 parts.append(str(self._rule))
         return fingerprint(self.kept[visit], parts)
+
+    def _waived_before(self, visit: Visit) -> list[str]:
+        """Which findings on the session's voxels, as they were when it was made last, are waived now."""
+        fragment = self._sessions.known_one(visit.subject, visit.session)
+        results = fragment.results if fragment is not None else ()
+        found = {f.id: f for result in results for f in result.findings}
+        return sorted(name for name, f in found.items() if is_waived(f, self._quality.waived))
+
+    def _state_of(self, finding: Finding) -> str:
+        """What a finding adds to the files of its session."""
+        return f"{finding.id} {finding.digest} {is_waived(finding, self._quality.waived)}"
 
     def clock(self, visit: Visit) -> Clock:
         """The clock of a session: it begins with the first moment of all that was acquired in it."""
@@ -92,7 +115,19 @@ class Staging:
         staging = self._sessions.staging(visit.subject, visit.session)
         largest_first = sorted(self.kept[visit], key=lambda p: -len(p.harmonised.stack.instances))
         shared = staging, self._work, clock, self._pseudonyms, self.options, self._guard.searches.rules
-        return [Job(p, *shared, self._second.question(p)) for p in largest_first]
+        tolerances = dict(self._tolerances(visit.site))
+        return [
+            Job(
+                p,
+                *shared,
+                question=self._second.question(p),
+                findings=self._quality.of_stack(p.row.stack_id),
+                inspected=self._inspected.get(p.row.stack_id, ()),
+                waived=self._quality.waived,
+                tolerances=tolerances,
+            )
+            for p in largest_first
+        ]
 
     def armed(self, job: Job) -> Job:
         """The job with what it is to search for."""
@@ -100,12 +135,14 @@ class Staging:
 
     def stage(self, visit: Visit, outcomes: Sequence[Outcome], value: str) -> Fragment:
         """The session-level files of a session whose stacks are all done, and what is to be remembered of it."""
+        outcomes = compared(outcomes, self.kept[visit], self._quality, self._tolerances(visit.site))
         outcomes = self._second.judged(outcomes)
         images = tuple(sorted((o.image for o in outcomes if o.image is not None), key=lambda image: image.path))
         if not images:
             self._clear(visit)
         else:
             write_scans(self._sessions.staging(visit.subject, visit.session), visit, images)
+            self._write_quality(outcomes)
         clock = self.clock(visit)
         masks = self._stage_masks(visit, images)
         return Fragment(
@@ -120,6 +157,16 @@ class Staging:
             files=self._files(visit),
         )
 
+    def _write_quality(self, outcomes: Sequence[Outcome]) -> None:
+        """``*_qc.json`` beside every image: what its headers, its voxels and its siblings show."""
+        for o in outcomes:
+            if o.image is None:
+                continue
+            findings = (*self._quality.of_stack(o.stack_id), *o.findings)
+            sidecar = qc_sidecar(o.verdict, findings, o.metrics, self._quality.waived)
+            path = self._sessions.staged / (o.image.path.removesuffix(".nii.gz") + "_qc.json")
+            path.write_bytes(json_bytes(sidecar))
+
     def _clear(self, visit: Visit) -> None:
         """Leave nothing of a session of which no image is released."""
         for part in dataset.PARTS:
@@ -133,7 +180,7 @@ class Staging:
         return tuple(
             leak
             for path in (file.path for file in fragment.files)
-            if not path.startswith(by_workers)
+            if not path.startswith(by_workers) or path.endswith("_qc.json")
             for leak in inspect_file(
                 self._sessions.staged,
                 path,

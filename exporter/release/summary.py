@@ -68,7 +68,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Changed:
     """What one run did to the tree. With ``access_denied`` some sessions that were there before were left as they
     were: those whose files lay where something could not be opened. ``sessions_stopped`` did not enter the tree because
     something stood in their files that may not leave; ``leaks`` counts such things by kind, there and in the tree.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..harmonise import Harmonised
+from ..plan.build import Fault as PlanFault
 from ..plan.build import decision_among
 from ..plan.row import PlanRow, plan_columns
 from ..plan.visits import Visits
@@ -26,12 +27,14 @@ Cells = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The plan as it is now, before the new edits: the tool's own stacks, who they belong to, the edits so far."""
+    """The plan as it is now, before the new edits: the tool's own stacks, who they belong to, the edits so far, and
+    the stacks that failed a check."""
 
     harmonised: Sequence[Harmonised]
     visits: Visits
     keep: Sequence[str]
     edits: Sequence[Edit]
+    blocked: Mapping[str, PlanFault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +312,8 @@ def _own_answer(h: Harmonised, attribute: str, after: Mapping[str, str], current
     without = with_words(h, others)
     if attribute == DECISION:
         decided = {s: e[DECISION].new for s, e in in_force(current.edits).items() if DECISION in e}
-        return decision_among(without, current.harmonised, current.visits, current.keep, decided).decision
+        everybody, blocked = current.harmonised, current.blocked
+        return decision_among(without, everybody, current.visits, current.keep, decided, blocked).decision
     return without.record.to_row()[attribute]
 
 

@@ -6,7 +6,6 @@ have a closed form that an inspection can hold it to, and its texts must stand i
 
 from __future__ import annotations
 
-import io
 import logging
 import struct
 import warnings
@@ -17,17 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+import numpy as np
+
+from .raster import PNG_SIGNATURE, Canvas
+
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.ft2font import FT2Font
 
 FONT = "DejaVu Sans"
 FONTS = f"{FONT}, Verdana, Arial, sans-serif"
 PNG_DPI = 150
+UNIT = 100.0
 MOST_PIXELS = 30_000
 """A page is not drawn higher; above that its resolution falls."""
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 """The chunks of a PNG that hold the image; all others may hold texts and times."""
 
@@ -71,6 +73,8 @@ class Text:
 Shape = Box | Arrow | Text
 INK = "#334155"
 POINT = 5.0
+EDGE = 0.8
+"""How wide lines are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +96,20 @@ class Page:
         return "\n".join(lines).encode()
 
     def to_png(self) -> bytes:
-        """The drawing as PNG, drawn by matplotlib, without a word about who drew it and when."""
-        _face(is_bold=False)
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        dpi = min(PNG_DPI, MOST_PIXELS * 72 / max(self.width, self.height))
-        with rc_context({"text.usetex": False, "savefig.bbox": None}):
-            figure = Figure((self.width / 72, self.height / 72), dpi=dpi, facecolor="white")
-            FigureCanvasAgg(figure)
-            axes = figure.add_axes((0, 0, 1, 1))
-            axes.set(xlim=(0, self.width), ylim=(self.height, 0))
-            axes.axis("off")
-            for depth, shape in enumerate(self.shapes):
-                _draw(shape, axes, depth)
-            buffer = io.BytesIO()
-            with _silence():
-                figure.savefig(buffer, format="png", dpi=dpi)
-        return bare_png(buffer.getvalue())
+        """The drawing as PNG, without a word about who drew it and when."""
+        canvas = Canvas(self.width, self.height, min(PNG_DPI, MOST_PIXELS * 72 / max(self.width, self.height)) / 72)
+        for shape in self.shapes:
+            _draw(shape, canvas)
+        return canvas.to_png()
 
 
 def _svg(shape: Shape) -> Iterator[str]:
     match shape:
         case Box(x, y, width, height, fill, edge):
             place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-            yield f'<rect {place} fill="{fill}" stroke="{edge}" stroke-width="0.8"/>'
+            yield f'<rect {place} fill="{fill}" stroke="{edge}" stroke-width="{EDGE}"/>'
         case Arrow(x1, y1, x2, y2, has_point):
-            yield f'<path d="M {x1:.1f} {y1:.1f} L {x2:.1f} {y2:.1f}" stroke="{INK}" stroke-width="0.8"/>'
+            yield f'<path d="M {x1:.1f} {y1:.1f} L {x2:.1f} {y2:.1f}" stroke="{INK}" stroke-width="{EDGE}"/>'
             if has_point:
                 corners = " L ".join(f"{x:.1f} {y:.1f}" for x, y in _point(shape))
                 yield f'<path d="M {corners} Z" fill="{INK}"/>'
@@ -137,24 +127,35 @@ def _point(arrow: Arrow) -> tuple[tuple[float, float], ...]:
     return (x, y), (x - half, y - POINT), (x + half, y - POINT)
 
 
-def _draw(shape: Shape, axes: Axes, depth: int) -> None:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.patches import Polygon, Rectangle
-
+def _draw(shape: Shape, canvas: Canvas) -> None:
     match shape:
         case Box(x, y, width, height, fill, edge):
-            axes.add_patch(
-                Rectangle((x, y), width, height, facecolor=fill, edgecolor=edge, linewidth=0.8, zorder=depth)
-            )
+            canvas.fill(x, y, width, height, fill)
+            for down in (y, y + height):
+                canvas.line(x - EDGE / 2, down - EDGE / 2, width + EDGE, EDGE, edge)
+            for right in (x, x + width):
+                canvas.line(right - EDGE / 2, y + EDGE / 2, EDGE, height - EDGE, edge)
         case Arrow(x1, y1, x2, y2, has_point):
-            axes.plot([x1, x2], [y1, y2], color=INK, linewidth=0.8, solid_capstyle="butt", zorder=depth)
+            across, down = (0.0, EDGE) if y1 == y2 else (EDGE, 0.0)
+            left, top = min(x1, x2) - across / 2, min(y1, y2) - down / 2
+            canvas.line(left, top, abs(x2 - x1) + across, abs(y2 - y1) + down, INK)
             if has_point:
-                axes.add_patch(Polygon(_point(shape), closed=True, facecolor=INK, linewidth=0, zorder=depth))
-        case Text(x, y, text, size, is_bold, color, anchor):
-            align = {"start": "left", "middle": "center", "end": "right"}[anchor]
-            letters = FontProperties(fname=_face(is_bold=is_bold), size=size)
-            style = {"fontproperties": letters, "color": color, "zorder": depth}
-            axes.text(x, y, text, ha=align, va="baseline", parse_math=False, **style)
+                canvas.triangle(_point(shape), INK)
+        case Text():
+            _write(shape, canvas)
+
+
+def _write(text: Text, canvas: Canvas) -> None:
+    font = _font(text.is_bold)
+    font.set_size(text.size, 72 * canvas.scale)
+    with _silence():
+        font.set_text(text.text, 0.0)
+    font.draw_glyphs_to_bitmap(antialiased=True)
+    ink = np.asarray(font.get_image()) / np.float32(255)
+    before = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor] * font.get_width_height()[0]
+    left = text.x * canvas.scale + (font.get_bitmap_offset()[0] - before) / 64
+    top = text.y * canvas.scale - ink.shape[0] + font.get_descent() / 64
+    canvas.put(ink, round(left), round(top), text.color)
 
 
 def bare_png(data: bytes) -> bytes:
@@ -200,28 +201,31 @@ def wrapped(text: str, width: float, size: float, *, is_bold: bool = False) -> l
 
 
 def width_of(text: str, size: float, *, is_bold: bool = False) -> float:
-    """The width of a line of text in points."""
+    """The width of a line of text in points: that of its letters one by one, which pairs may fall short of."""
+    return size * sum(_width_of_letter(letter, is_bold) for letter in text)
+
+
+@cache
+def _width_of_letter(letter: str, is_bold: bool) -> float:
+    """As a part of the font's size."""
     font = _font(is_bold)
-    font.set_size(size, 72)
+    font.set_size(UNIT, 72)
+    if glyph := font.get_char_index(ord(letter)):
+        return font.load_glyph(glyph).linearHoriAdvance / 65536 / UNIT
     with _silence():
-        font.set_text(text, 0.0)
-    return font.get_width_height()[0] / 64
+        font.set_text(letter, 0.0)  # a box in the place of the letter
+    return font.get_width_height()[0] / 64 / UNIT
 
 
 @cache
 def _font(is_bold: bool) -> FT2Font:
+    """The font that matplotlib brings along: the one of the system may be another edition."""
+    import matplotlib
     from matplotlib.font_manager import get_font
 
-    return get_font(_face(is_bold=is_bold))
-
-
-@cache
-def _face(*, is_bold: bool) -> Path:
-    """The font file that matplotlib brings along: the one of the system may be another edition."""
-    import matplotlib
-
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that it makes a list of the system's fonts once
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / ("DejaVuSans-Bold.ttf" if is_bold else "DejaVuSans.ttf")
+    file = "DejaVuSans-Bold.ttf" if is_bold else "DejaVuSans.ttf"
+    return get_font(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / file)
 
 
 def _silence() -> warnings.catch_warnings[None]:

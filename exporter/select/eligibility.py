@@ -44,7 +44,8 @@ class Candidate:
     """One stack as a criterion sees it: whose it is, what the tool decided on it, what it is.
 
     ``subject``, ``session`` and ``site`` are labels, ``series`` names its series, ``day`` counts from the subject's
-    first session. ``facts`` are the values of :func:`.facts.read_stack` by name.
+    first session. ``facts`` are the values of :func:`.facts.read_stack` by name. A stack that ``is_blocked`` failed a
+    check of its headers: it is not kept, but what the checks found on it can be asked for.
     """
 
     stack_id: str
@@ -56,6 +57,7 @@ class Candidate:
     record: Record
     day: int | None = None
     facts: Mapping[str, Value] = field(default_factory=dict)
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def _answers(candidates: Sequence[Candidate], eligibility: Eligibility) -> dict[
     gone: dict[str, int] = {}
     for criterion in criteria:
         rank = LEVELS.index(criterion.level)
-        asked = [c for c in candidates if c.is_kept or criterion.level not in IMAGE_LEVELS]
+        checks = bool(condition_of(criterion.text).codes)
+        asked = [c for c in candidates if _is_asked(c, criterion.level, checks=checks)]
         seen = {c.stack_id for c in candidates if c.is_kept and gone.get(c.stack_id, rank) >= rank}
         n_sessions = sessions_of(c for c in candidates if c.stack_id in seen)
         asking = Asking(criterion, seen, columns, found, n_sessions)
@@ -124,6 +127,11 @@ def _answers(candidates: Sequence[Candidate], eligibility: Eligibility) -> dict[
             if own[-1].said in DECISIONS:
                 gone[stack_id] = min(rank, gone.get(stack_id, rank))
     return outcomes
+
+
+def _is_asked(c: Candidate, level: str, *, checks: bool) -> bool:
+    """Whether a criterion is asked of a stack; one that asks for ``checks`` also where the stack failed one."""
+    return c.is_kept or level not in IMAGE_LEVELS or (checks and c.is_blocked)
 
 
 def sessions_of(candidates: Iterable[Candidate]) -> Mapping[str, int]:
@@ -204,15 +212,16 @@ class Asking:
         seen = [c for c in members if c.stack_id in self.seen]
         row = {**self.row(members), **more}
         images = tuple(c.record for c in seen) if condition.functions & OF_IMAGES else ()
-        codes = None if self.found is None else frozenset(filter(partial(self._is_found, seen), condition.codes))
+        checked = [c for c in members if c.is_blocked or c.stack_id in self.seen]
+        codes = None if self.found is None else frozenset(filter(partial(self._is_found, checked), condition.codes))
         key = (tuple(row.items()), images, codes)  # many units are alike, and to compute costs more than to remember
         if key not in self.known:
             ask = None if codes is None else codes.__contains__
             self.known[key] = answer_of(self.criterion, row, images, ask)
         return self.known[key]
 
-    def _is_found(self, seen: Sequence[Candidate], code: str) -> bool:
-        return self.found is not None and any(self.found(c.stack_id, code) for c in seen)
+    def _is_found(self, checked: Sequence[Candidate], code: str) -> bool:
+        return self.found is not None and any(self.found(c.stack_id, code) for c in checked)
 
     def _value(self, name: str, members: Sequence[Candidate], seen: Sequence[Candidate]) -> Value:
         level = self.criterion.level

@@ -39,8 +39,9 @@ NOT_IMAGES = Step("not-images", TOOL, "Not images")
 NOT_NEEDED = Step("not-needed", TOOL, "Not needed")
 RESENT = Step("resent", TOOL, "Series that were sent again")
 SET_ASIDE = Step("set-aside", TOOL, "Set aside for a person to look at")
+UNSOUND = Step("failed-headers", TOOL, "Failed a check of quality on the headers")
 PLANNED = Step("planned", MILESTONE, "Planned")
-FAILED = Step("failed-checks", TOOL, "Failed a check of quality", after="conversion")
+FAILED = Step("failed-checks", TOOL, "Failed a check of quality on the voxels", after="conversion")
 HELD_BACK = Step("held-back", TOOL, "Held back: a face, text or an identifier", after="conversion")
 UNFINISHED = Step("unfinished", TOOL, "Not finished", after="conversion")
 RELEASED = Step("released", MILESTONE, "Released", after="conversion")
@@ -48,13 +49,13 @@ RELEASED = Step("released", MILESTONE, "Released", after="conversion")
 OWN_STEPS = frozenset(
     step.id
     for step in (
-        *(SOURCES, NOT_IMAGES, NOT_NEEDED, RESENT, SET_ASIDE),
+        *(SOURCES, NOT_IMAGES, NOT_NEEDED, RESENT, SET_ASIDE, UNSOUND),
         *(PLANNED, FAILED, HELD_BACK, UNFINISHED, RELEASED),
     )
 )
 """The ids of all steps but those of a trial's criteria."""
 
-BEFORE = (SOURCES, NOT_IMAGES, NOT_NEEDED, RESENT, SET_ASIDE)
+BEFORE = (SOURCES, NOT_IMAGES, NOT_NEEDED, RESENT, SET_ASIDE, UNSOUND)
 """What comes before the criteria."""
 
 

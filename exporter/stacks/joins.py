@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import pairwise
 
 from .signature import Signature
 from .stack import Stack
@@ -122,17 +123,17 @@ def same_product(a: Signature, b: Signature) -> bool:
 
 
 def time_points(signatures: Sequence[Signature]) -> Groups:
-    """Time points of one dynamic scan stored as series of their own."""
+    """Time points of one dynamic scan stored as series of their own; one of which slices are missing is among them."""
     members = [
         k
         for k, s in enumerate(signatures)
         if s.is_fast_gradient_echo and s.stack.n_volumes == 1 and s.stack.phase_index is None and not s.is_derived
     ]
     groups = grouped(
-        members, lambda k: (signatures[k].geometry, signatures[k].timing, signatures[k].flip, fat(signatures[k]))
+        members, lambda k: (signatures[k].plane, signatures[k].timing, signatures[k].flip, fat(signatures[k]))
     )
     chosen: Groups = []
-    for group in groups:
+    for group in (g for placed in groups for g in by_extent(signatures, placed)):
         told = [k for k in group if signatures[k].says_dynamic]
         repeats = {signatures[k].image for k in group}
         if len(told) >= TOLD_DYNAMIC_AT_LEAST * len(repeats):
@@ -140,6 +141,33 @@ def time_points(signatures: Sequence[Signature]) -> Groups:
         elif len(group) >= DYNAMIC_AT_LEAST * len(repeats) and several_times(signatures, group):
             chosen.append(group)
     return chosen
+
+
+def by_extent(signatures: Sequence[Signature], members: Sequence[int]) -> Groups:
+    """Stacks of one plane by first slice and number of slices; one that lies within the slices of two others or more,
+    measured between them or right after, has lost some and goes with them."""
+    groups = grouped(members, lambda k: signatures[k].geometry, alone=True)
+    groups.sort(key=len, reverse=True)
+    whole: Groups = []
+    for group in groups:
+        home = next((g for g in whole if len(group) < len(g) and all(is_cut(signatures, k, g) for k in group)), None)
+        if home is None:
+            whole.append(group)
+        else:
+            home.extend(group)
+    return [g for g in whole if len(g) > 1]
+
+
+def is_cut(signatures: Sequence[Signature], k: int, group: Sequence[int]) -> bool:
+    """Whether a stack is a time point of this group that lacks slices: it lies within their slices, and its series
+    is one of theirs or the next."""
+    mine, other = signatures[k], signatures[group[0]]
+    numbers = [signatures[j].number for j in group]
+    step = max(1, max((b - a for a, b in pairwise(sorted(numbers))), default=1))
+    near = min(numbers) - step <= mine.number <= max(numbers) + step and mine.number not in numbers
+    if not near or len(group) < TOLD_DYNAMIC_AT_LEAST - 1 or mine.stack.n_slices >= other.stack.n_slices:
+        return False
+    return set(mine.places) <= set(other.places)
 
 
 def fat(signature: Signature) -> tuple[Hashable, ...]:

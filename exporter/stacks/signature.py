@@ -53,17 +53,25 @@ class Signature:
     @cached_property
     def geometry(self) -> tuple[object, ...]:
         """Frame of reference, matrix, spacing, orientation, first position and number of slices."""
+        start = position(self.stack.first)
+        return *self.plane, None if start is None else round(start), self.stack.n_slices
+
+    @cached_property
+    def plane(self) -> tuple[object, ...]:
+        """Frame of reference, matrix, spacing and orientation."""
         first = self.stack.first
-        start = position(first)
         return (
             first.FrameOfReferenceUID,
             first.Rows,
             first.Columns,
             tuple(round(s, 2) for s in first.PixelSpacing),
             self.orientation,
-            None if start is None else round(start),
-            self.stack.n_slices,
         )
+
+    @cached_property
+    def places(self) -> tuple[float, ...]:
+        """Millimetres of the slices along the normal, coarse; of one without a place none."""
+        return tuple(round(z, 1) for i in self.stack.instances if (z := position(i)) is not None)
 
     @cached_property
     def orientation(self) -> tuple[float, ...]:

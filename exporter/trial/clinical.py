@@ -108,10 +108,14 @@ class Column(Model):
 
 
 class VisitWindow(Model):
-    """When a visit is due: ``day`` after the baseline, and how many days a session may lie before or behind it."""
+    """When a visit is due: ``day`` after the baseline, and how many days a session may lie before or behind it.
+
+    Nobody is missed at an ``optional`` one.
+    """
 
     day: int = Field(ge=-36_525, le=36_525)
     window: int = Field(default=0, ge=0, le=3_653)
+    optional: bool = False
 
 
 class Clinical(Model):

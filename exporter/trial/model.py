@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from trialbids.mappings.protocolfile import is_file, protocol_names
 
 from ..errors import UsageError
 from .annotations import Annotations
 from .clinical import Clinical, VisitWindow, check_tables
 from .eligibility import Criterion, check_criteria
 from .keep import Kept
-from .parts import LegalPath, Model, Tag, legal_pattern
+from .parts import LegalPath, Model, Tag, legal_path, legal_pattern
 from .privacy import Privacy
+from .qc import QualityControl
 
 
 class Lookup(Model):
@@ -66,6 +69,18 @@ class SiteRule(Lookup):
         return value and legal_pattern("site", value)
 
 
+def _legal_protocol(name: Any) -> str:
+    """The name of a protocol of ours, or of a file."""
+    if not isinstance(name, str) or "\0" in name or not (is_file(name) or name in protocol_names()):
+        known = ", ".join(protocol_names())
+        raise ValueError(f"'{name}' is no protocol; expected {known}, or the path of a .yaml file")
+    return str(legal_path(Path(name))) if is_file(name) else name
+
+
+NamedProtocol = Annotated[str, BeforeValidator(_legal_protocol)]
+"""What was agreed to be scanned: a name, or the path of a YAML file."""
+
+
 class Trial(Privacy):
     """``trial.yaml``, checked. Relative paths are relative to the file."""
 
@@ -76,7 +91,8 @@ class Trial(Privacy):
     subject: SubjectRule = SubjectRule()
     session: SessionRule = SessionRule()
     site: SiteRule = SiteRule()
-    protocol: Literal["none"] = "none"
+    protocol: NamedProtocol = "none"
+    qc: QualityControl = QualityControl()
     rules: tuple[LegalPath, ...] = ()
     keep: tuple[Kept, ...] = ()
     criteria: tuple[Criterion, ...] = ()
@@ -84,6 +100,11 @@ class Trial(Privacy):
     visits: dict[str, VisitWindow] = Field(default_factory=dict)
     baseline: str | None = None
     annotations: Annotations = Annotations()
+
+    @property
+    def protocol_word(self) -> str:
+        """The protocol as the released tree names it: ``own`` for a file, whose path stays private."""
+        return "own" if is_file(self.protocol) else self.protocol
 
     @field_validator("criteria")
     @classmethod

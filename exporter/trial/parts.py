@@ -29,7 +29,7 @@ def _legal_tag(tag: str) -> str:
     return tag
 
 
-def _legal_path(path: Path) -> Path:
+def legal_path(path: Path) -> Path:
     """The path with ``~`` resolved."""
     if "\0" in str(path):
         raise ValueError("holds a null character, which no path can")
@@ -39,7 +39,7 @@ def _legal_path(path: Path) -> Path:
         raise ValueError(f"there is no home folder for {path.parts[0]}") from error
 
 
-LegalPath = Annotated[Path, AfterValidator(_legal_path)]
+LegalPath = Annotated[Path, AfterValidator(legal_path)]
 Tag = Annotated[str, BeforeValidator(lambda v: _legal_tag(str(v)))]
 
 

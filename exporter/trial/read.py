@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from trialbids.mappings.plain import NotPlain, PlainLoader, read_plain
+from trialbids.mappings.protocolfile import is_file
 
 from ..errors import UsageError
 from .annotations import Annotations, Collection, LabelEntry
@@ -17,6 +18,7 @@ from .clinical import Clinical, Column, VisitWindow
 from .eligibility import Criterion
 from .model import SessionRule, SiteRule, SubjectRule, Trial
 from .privacy import ExtraField, Fields
+from .qc import QualityControl
 
 MOST_SENTENCES = 20
 
@@ -33,7 +35,8 @@ def load_trial(path: Path) -> Trial:
         raise UsageError("\n".join(_sentences(path, node, data, error))) from error
     trial = _absolute(trial, path.resolve().parent)
     placed = (c.placed(f"{path}: line {_line(node, ('criteria', n))}") for n, c in enumerate(trial.criteria))
-    trial = trial.model_copy(update={"criteria": tuple(placed)})
+    qc = trial.qc.placed(path, lambda way: _line(node, ("qc", *way)))
+    trial = trial.model_copy(update={"criteria": tuple(placed), "qc": qc})
     for key, file in _files(trial):
         if not file.is_file():
             loc = _as_written(node, [int(part) if part.isdecimal() else part for part in key.split(".")])
@@ -122,7 +125,7 @@ def _known_keys(loc: Sequence[Any]) -> list[str]:
     models = {
         "subject": SubjectRule, "session": SessionRule, "site": SiteRule, "clinical": Clinical, "columns": Column,
         "visits": VisitWindow, "fields": Fields, "add": ExtraField, "criteria": Criterion, "annotations": Annotations,
-        "labels": LabelEntry, "collections": Collection,
+        "labels": LabelEntry, "collections": Collection, "qc": QualityControl,
     }  # fmt: skip
     for part in loc:
         model = models.get(str(part), model)
@@ -164,6 +167,7 @@ def _absolute(trial: Trial, base: Path) -> Trial:
             **{name: at(path) for name in ("key", "aliases") if (path := getattr(trial, name)) is not None},
             **{name: look(getattr(trial, name)) for name in ("subject", "session", "site")},
             "annotations": trial.annotations.placed(base),
+            "protocol": str(at(Path(trial.protocol))) if is_file(trial.protocol) else trial.protocol,
             "clinical": tuple(
                 table.model_copy(update={"table": at(table.table), "codebook": table.codebook and at(table.codebook)})
                 for table in trial.clinical
@@ -183,6 +187,10 @@ def _files(trial: Trial) -> list[tuple[str, Path]]:
         table = getattr(getattr(trial, name), "table", None)
         if table is not None:
             named.append((f"{name}.table", table))
+    if trial.qc.splits is not None:
+        named.append(("qc.splits", trial.qc.splits))
     if trial.aliases is not None:
         named.append(("aliases", trial.aliases))
+    if is_file(trial.protocol):
+        named.append(("protocol", Path(trial.protocol)))
     return named

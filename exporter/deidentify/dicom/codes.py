@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydicom.sr.codedict import CONCEPTS  # pyright: ignore[reportPrivateImportUsage]
-from pydicom.sr.coding import snomed_mapping  # pyright: ignore[reportPrivateImportUsage]
-
 LONGEST_MEANING = 64
 """Characters in an LO value."""
 
@@ -20,12 +17,16 @@ def meaning_of(scheme: str, value: str) -> str:
     ('Prostate', 'Prostate', '')
     """
     if scheme in ("SRT", "SNM3"):
+        from pydicom.sr.coding import snomed_mapping  # pyright: ignore[reportPrivateImportUsage]
+
         scheme, value = "SCT", snomed_mapping["SRT"].get(value, "")
     return _meanings().get((scheme, value), "")
 
 
 @cache
 def _meanings() -> dict[tuple[str, str], str]:
+    from pydicom.sr.codedict import CONCEPTS  # pyright: ignore[reportPrivateImportUsage]  # a large table
+
     found: dict[tuple[str, str], str] = {}
     for scheme, concepts in CONCEPTS.items():
         for codes in concepts.values():

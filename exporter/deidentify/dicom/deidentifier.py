@@ -20,7 +20,7 @@ from trialbids.mappings.record import Record
 
 from ...errors import ConversionError
 from ...inventory import decode
-from ..faces import face_reason
+from ..facewords import face_reason
 from .codes import meaning_of
 from .context import Diffusion, ObjectContext
 from .encode import data_set, element, sequence

@@ -7,7 +7,6 @@ from itertools import accumulate, pairwise
 from struct import pack
 
 import numpy as np
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     UID,
     JPEG2000TransferSyntaxes,
@@ -16,6 +15,7 @@ from pydicom.uid import (
     RLETransferSyntaxes,
 )
 
+from ...convert.decoders import iter_decoded
 from ...errors import ConversionError
 from .codestream import Codestream, corrupt, unknown
 from .jpeg import START as JPEG_START
@@ -97,13 +97,13 @@ def _check_unused_bits(value: bytes, samples: Samples, syntax: UID) -> None:
     Compressed samples are not changed: their coded form would have to be made anew.
     """
     try:
-        frames = get_decoder(syntax).iter_array(
-            value, raw=True, rows=samples.rows, columns=samples.columns, number_of_frames=samples.frames,
+        frames = iter_decoded(
+            syntax, value, rows=samples.rows, columns=samples.columns, number_of_frames=samples.frames,
             samples_per_pixel=samples.per_pixel, bits_allocated=samples.allocated, bits_stored=samples.allocated,
             pixel_representation=int(samples.signed), planar_configuration=0, pixel_keyword="PixelData",
             photometric_interpretation="MONOCHROME2" if samples.per_pixel == 1 else "RGB",
         )  # fmt: skip
-        for pixels, _ in frames:
+        for pixels in frames:
             words = np.ascontiguousarray(pixels).view(f"u{pixels.dtype.itemsize}")
             if not np.array_equal(samples.without_unused_bits(words), words):
                 raise ConversionError("unused-bits", HIDDEN)

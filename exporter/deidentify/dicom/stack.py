@@ -13,19 +13,11 @@ from typing import BinaryIO
 from ...errors import ConversionError
 from ...inventory.instance import Instance
 from ...inventory.objects import NOWHERE, Place, read_members
+from ..leftout import LeftOut
 from .context import Diffusion, ObjectContext
 from .deidentifier import Deidentifier
 
 OTHER_FRAMES = "It holds frames of other stacks too, which would be released with it."
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """An object that was not written, with the reason's code and a sentence. Private: it names the source."""
-
-    place: Place
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Checks of headers: tables in, findings out; no pixel is read."""

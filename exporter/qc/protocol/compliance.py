@@ -1,0 +1,99 @@
+"""How far each site keeps the protocol: a table by site, slot and parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from trialbids.mappings.parameters import PARAMETERS
+from trialbids.mappings.protocol import Protocol
+
+from ...plan.build import Planned
+from ...tables import tsv_bytes
+from ..names import PRESENT
+from .conformance import SHARE
+from .fill import Examination, Filled, examinations, outside
+
+COMPLIANCE_FILE = "compliance.tsv"
+COLUMNS = ("site", "slot", "parameter", "n", "n_within", "share", "observed", "wanted", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One parameter of one slot at one site: ``n`` sessions that tell it, of which ``n_within`` keep the range.
+
+    ``observed`` and ``wanted`` are ranges in words, in the parameter's ``unit``; where vendors differ in what is
+    wanted, the slot's own range stands there.
+    """
+
+    site: str
+    slot: str
+    parameter: str
+    n: int
+    n_within: int
+    observed: str = ""
+    wanted: str = ""
+    unit: str = ""
+
+    @property
+    def share(self) -> float:
+        """The share of sessions within the range."""
+        return self.n_within / self.n
+
+    def to_row(self) -> dict[str, str]:
+        """The row as cells."""
+        return {
+            "site": self.site, "slot": self.slot, "parameter": self.parameter, "n": str(self.n),
+            "n_within": str(self.n_within), "share": f"{self.share:.3f}", "observed": self.observed,
+            "wanted": self.wanted, "unit": self.unit,
+        }  # fmt: skip
+
+
+def compliance(planned: Iterable[Planned], protocol: Protocol) -> tuple[Row, ...]:
+    """How far each site keeps the protocol, by site, then slot and parameter in the order of the protocol."""
+    sites: dict[str, list[Examination]] = {}
+    for examination in examinations(planned, protocol):
+        sites.setdefault(examination.visit.site, []).append(examination)
+    return tuple(row for site in sorted(sites) for row in _of_site(site, sites[site], protocol))
+
+
+def _of_site(site: str, members: Sequence[Examination], protocol: Protocol) -> Iterable[Row]:
+    for slot in protocol.slots:
+        there = sum(e.has(slot) for e in members)
+        wanted = "required" if slot.is_required else "optional"
+        yield Row(site, slot.slot, PRESENT, len(members), there, "", wanted, "sessions")
+        filled = [e.filled[slot.slot] for e in members if slot.slot in e.filled]
+        for name in slot.limits:
+            yield from _of_parameter(site, filled, name)
+        if slot.bvalues is not None:
+            yield from _of_bvalues(site, filled)
+
+
+def _of_parameter(site: str, filled: Sequence[Filled], name: str) -> Iterable[Row]:
+    told = [f for f in filled if name in f.picked.measured]
+    if told:
+        within = sum(name not in outside(f.slot, f.picked, SHARE) for f in told)
+        spans = [f.picked.measured[name] for f in told]
+        low, high = min(s[0] for s in spans), max(s[1] for s in spans)
+        observed = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+        slot = told[0].slot
+        wanted = slot.limits[name].words()
+        yield Row(site, slot.slot, name, len(told), within, observed, wanted, PARAMETERS[name].unit)
+
+
+def _of_bvalues(site: str, filled: Sequence[Filled]) -> Iterable[Row]:
+    told = [f for f in filled if f.bvalues and f.slot.bvalues is not None]
+    windows = told[0].slot.bvalues.windows if told and told[0].slot.bvalues else ()
+    for window in windows:
+        if window.required:
+            within = sum(
+                any(window.holds(b) for b in (*f.bvalues, *(f.calculated if window.calculated else ()))) for f in told
+            )
+            seen = sorted({b for f in told for b in f.bvalues})
+            observed = f"{seen[0]:.0f} to {seen[-1]:.0f}"
+            yield Row(site, told[0].slot.slot, "bvalues", len(told), within, observed, window.words(), "s/mm2")
+
+
+def compliance_bytes(rows: Iterable[Row]) -> bytes:
+    """The table as a file."""
+    return tsv_bytes(COLUMNS, (row.to_row() for row in rows))

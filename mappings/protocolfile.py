@@ -1,0 +1,200 @@
+"""Protocols as YAML: read, checked with the line of whatever is wrong, and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from .contradictions import Place, contradictions
+from .plain import NotPlain, PlainLoader, read_plain
+from .protocol import Protocol
+
+FOLDER = Path(__file__).parent / "protocols"
+SUFFIXES = (".yaml", ".yml")
+
+
+class ProtocolError(ValueError):
+    """A protocol cannot be used: one sentence with file, line and what was expected."""
+
+
+@cache
+def protocol_names() -> tuple[str, ...]:
+    """The names of the protocols of this package, with their variants."""
+    found: list[str] = []
+    for path in sorted(FOLDER.glob("*.yaml")):
+        protocol = _read(path)
+        found += [protocol.protocol, *(f"{protocol.protocol}-{name}" for name in protocol.variants)]
+    return tuple(found)
+
+
+def is_file(name: str) -> bool:
+    """Whether the name of a protocol is that of a file.
+
+    >>> is_file("own/pelvis.yaml"), is_file("pi-rads-2.1")
+    (True, False)
+    """
+    return name.lower().endswith(SUFFIXES)
+
+
+def load_protocol(name: str | Path) -> Protocol:
+    """The protocol of this name, or of a file; what it is based on is filled in.
+
+    Raises :class:`ProtocolError` where there is none, or it contradicts itself.
+    """
+    if isinstance(name, Path) or is_file(name):
+        return _checked(Path(name))
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Protocol:
+    for path in sorted(FOLDER.glob("*.yaml")):
+        protocol = _read(path)
+        if name == protocol.protocol:
+            return protocol
+        for variant, change in protocol.variants.items():
+            if name == f"{protocol.protocol}-{variant}":
+                return protocol.changed(change, name)
+    known = ", ".join(protocol_names())
+    raise ProtocolError(f"{name!r} is no protocol; expected {known}, or the path of a .yaml file")
+
+
+def _checked(path: Path) -> Protocol:
+    """A protocol of a file, on top of what it is based on, checked as a whole."""
+    protocol = _read(path)
+    if not protocol.based_on:
+        return protocol
+    node = _compose(path)
+    try:
+        whole = _shipped(protocol.based_on).changed(protocol, protocol.protocol)
+    except ProtocolError as error:
+        raise ProtocolError(f"{path}: line {_line(node, ('based_on',))}: based_on: {error}") from error
+    _raise(path, node, whole)
+    return whole
+
+
+def _read(path: Path) -> Protocol:
+    """The content of one file. A file based on another is checked once both are one."""
+    node = _compose(path)
+    data = yaml.load(read_plain(path), Loader=PlainLoader)  # a subclass of SafeLoader
+    try:
+        protocol = Protocol.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ProtocolError(_explain(path, node, first["loc"], first["msg"], first["type"])) from error
+    if protocol.based_on:
+        return protocol
+    _raise(path, node, protocol)
+    for name, change in protocol.variants.items():
+        place = ("variants", name)
+        for _, sentence in contradictions(protocol.changed(change, f"{protocol.protocol}-{name}")):
+            raise ProtocolError(f"{path}: line {_line(node, place)}: variants.{name}: {sentence}")
+    return protocol
+
+
+def _raise(path: Path, node: yaml.Node, protocol: Protocol) -> None:
+    """Raise the first contradiction of a protocol with its line."""
+    for place, sentence in contradictions(protocol):
+        at = _in_file(node, place)
+        named = ".".join(str(p) for p in place if not isinstance(p, int))
+        raise ProtocolError(f"{path}: line {_line(node, at)}: {named}: {sentence}")
+
+
+def _in_file(node: yaml.Node, place: Place) -> Place:
+    """Where a place of the protocol stands in the file; what comes from another file stands at ``based_on``."""
+    if not isinstance(place[0], int):
+        return place
+    number, slot, *rest = place
+    slots = _child(node, "slots")
+    items = slots.value if isinstance(slots, yaml.SequenceNode) else []
+    named = [n for n, item in enumerate(items) if getattr(_child(item, "slot"), "value", None) == str(slot)]
+    if not named:
+        return ("based_on",)
+    return ("slots", number if number in named else named[0], *rest)
+
+
+def _compose(path: Path) -> yaml.Node:
+    """The file as nodes, which know their lines."""
+    try:
+        node = yaml.compose(read_plain(path), Loader=PlainLoader)
+    except OSError as error:
+        raise ProtocolError(f"{path}: the protocol cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"{path}: the protocol is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark else ""
+        what = "" if isinstance(error, NotPlain) else " this is no YAML:"
+        raise ProtocolError(f"{path}:{line}{what} {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise ProtocolError(f"{path}: line 1: expected keys and values, such as `protocol: pelvis` and `slots: […]`")
+    _refuse_twice(path, node)
+    return node
+
+
+def _refuse_twice(path: Path, node: yaml.Node) -> None:
+    """Keys that stand twice in one mapping: YAML would take the last in silence."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[object] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise ProtocolError(f"{path}: line {key.start_mark.line + 1}: {key.value}: this key stands twice")
+            seen.add(key.value)
+            _refuse_twice(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_twice(path, item)
+
+
+def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind: str) -> str:
+    """One error of the model as a sentence."""
+    place = [part for part in loc if not _is_alternative(part)]
+    named = ".".join(str(part) for part in place) or "the file"
+    if kind == "extra_forbidden":
+        message = "unknown key; see docs/protocols.md for those there are"
+    elif kind == "missing":
+        message = "is missing"
+    elif kind in ("float_type", "int_type"):
+        message = "expected a number, without quotes and without its unit"
+    message = message.removeprefix("Value error, ")
+    return f"{path}: line {_line(node, place)}: {named}: {message[:1].lower() + message[1:]}"
+
+
+def _is_alternative(part: Any) -> bool:
+    """Whether a part of pydantic's way to an error is none of the file, but the name of one of several types."""
+    return isinstance(part, str) and ("[" in part or part == "str")
+
+
+def _child(node: yaml.Node | None, key: object) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for k, value in node.value if k.value == str(key)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key]
+    return None
+
+
+def _line(node: yaml.Node, place: Sequence[Any]) -> int:
+    """The line (from 1) of the deepest node on the way ``place`` that the file holds."""
+    line = node.start_mark.line + 1
+    here: yaml.Node | None = node
+    for part in place:
+        if isinstance(here, yaml.MappingNode):
+            key = next((k for k, _ in here.value if k.value == str(part)), None)
+            line = key.start_mark.line + 1 if key is not None else line
+        here = _child(here, part)
+        if here is None:
+            break
+        if isinstance(part, int):
+            line = here.start_mark.line + 1
+    return line
+
+
+def protocol_yaml(protocol: Protocol) -> str:
+    """The protocol as a file; :func:`load_protocol` gives it back."""
+    data = protocol.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)

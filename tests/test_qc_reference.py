@@ -1,0 +1,45 @@
+"""The list of checks: every row of every table is in it, and the page of the documentation says the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from trialbids.exporter.qc.codes import MEANING
+from trialbids.exporter.qc.reference import UNTABLED, entries
+from trialbids.exporter.qc.tables import all_tables, tolerance_units
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
+
+
+def test_every_check_of_a_table_is_known_and_every_known_check_has_a_row_or_is_told_apart() -> None:
+    tabled = {check.code for table in all_tables() for check in table}
+    assert tabled - MEANING.keys() == set()
+    assert MEANING.keys() - tabled == set(UNTABLED) - tabled
+    assert all(entry.severities and all(entry.levels) for entry in entries())
+
+
+def test_the_page_lists_every_check_with_its_severities_levels_and_tolerances() -> None:
+    rows = re.findall(
+        r"^\| ([A-Z]\d\d) \| ([EWI ]+) \| ([a-z, ]+) \| (.+?) \| (.*?) \| ([a-z]+) \|$", PAGE.read_text(), re.M
+    )
+    listed = {
+        code: (word.replace(" ", ""), tuple(levels.split(", ")), what, step)
+        for code, word, levels, what, _, step in rows
+    }
+    assert listed == {e.code: (e.severities, e.levels, e.meaning, e.step) for e in entries()}
+    told = {key for row in rows for key in re.findall(r"`([A-Z]\d\d(?::[a-z]+)?)`", row[4])}
+    assert told == tolerance_units().keys()
+
+
+def test_a_tolerance_has_one_meaning() -> None:
+    limits: dict[str, set[tuple[float, str]]] = {}
+    for entry in entries():
+        for key in entry.tolerances:
+            limits.setdefault(key, set())
+    for table in all_tables():
+        for check in table:
+            key = check.code if check.code in limits else f"{check.code}:{check.severity}"
+            if check.tolerance:
+                limits[key].add((check.tolerance, check.unit))
+    assert {key: found for key, found in limits.items() if len(found) != 1} == {}
