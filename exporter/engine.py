@@ -22,6 +22,8 @@ from multiprocessing import (
 from threading import Thread
 from typing import Protocol, Self, TypeVar
 
+from .errors import WorkerDiedError
+
 T = TypeVar("T")
 R = TypeVar("R")
 

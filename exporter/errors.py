@@ -29,6 +29,10 @@ class ConversionError(TrialbidsError):
         self.reason = reason
 
 
+class WorkerDiedError(TrialbidsError):
+    """A process ended without a word on work that cannot be left out (exit 1)."""
+
+
 class LeakError(TrialbidsError):
     """Something private was about to leave (exit 5)."""
 

@@ -13,8 +13,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from trialbids.exporter.inventory.pairs import join, split
 from trialbids.exporter.inventory.instance import Instance
+from trialbids.exporter.inventory.pairs import join, split
 from trialbids.mappings.identifiers import identifier_rules
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]

@@ -12,6 +12,9 @@ from trialbids.mappings.vocabulary import vocabulary
 from .prose import QUALITY, is_said, texts_of
 
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+RANGES = ("at", "least", "most", "to")
+"""What a protocol's range says of its ends."""
+
 _ENDS = re.compile(r"_(usual|min|max)$")
 
 
@@ -49,4 +52,4 @@ def is_quality_value(name: str) -> bool:
 def _own_words() -> frozenset[str]:
     words = {value for attribute in vocabulary().values() for value in attribute.values}
     spoken = (word for p in PARAMETERS.values() for word in _TOKEN.findall(f"{p.meaning} {p.unit}"))
-    return frozenset((*words, *body_parts(), *PARAMETERS, *spoken))
+    return frozenset((*words, *body_parts(), *PARAMETERS, *spoken, *RANGES))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from .find import Found
+from .instance import Instance
 from .layouts import Layout
+from .table import to_table
 from .unreadable import Unreadable
 
 
@@ -31,6 +33,13 @@ def read_batch(files: Sequence[Found]) -> Batch:
     from .reading import read_files  # pydicom: only workers need it
 
     return read_files(files)
+
+
+def given_up(files: Sequence[Found]) -> Batch:
+    """The result of files that end the process that reads them. They are tried again on the next run."""
+    message = "Reading it ends the process: it is damaged, or memory runs out. Run with fewer workers, or leave it out."
+    listed = tuple(Unreadable(path=found.path, reason="corrupt", message=message) for found in files)
+    return Batch(to_table(Instance, []), listed, frozenset(found.path for found in files))
 
 
 def weigh(found: Found) -> int:

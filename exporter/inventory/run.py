@@ -15,7 +15,7 @@ import pyarrow as pa
 from ..engine import Engine, Serial
 from ..errors import UsageError
 from ..progress import Progress
-from .batch import Batch, read_batch, weigh
+from .batch import Batch, given_up, read_batch, weigh
 from .find import Found, Walk, find_files
 from .instance import Instance
 from .store import Remembered, in_order, load, of_files, save
@@ -169,7 +169,7 @@ def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None
     progress.start("Reading headers", len(state.stale))
     save_next = time.monotonic() + CHECKPOINT_SECONDS
     try:
-        for files, batch in used.map(read_batch, batches):
+        for files, batch in _read_all(used, batches):
             state.add(files, batch)
             progress.advance(len(files))
             if (began := time.monotonic()) > save_next:
@@ -179,6 +179,22 @@ def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None
     finally:
         save(store, state.remembered())
     progress.done()
+
+
+def _read_all(engine: Engine, batches: Sequence[tuple[Found, ...]]) -> Iterator[tuple[tuple[Found, ...], Batch]]:
+    """Every batch with what it gave. The files of a batch that ended its process are read again, each by itself."""
+    again: list[tuple[Found]] = []
+    for files, batch in engine.map(read_batch, batches, lost=_nothing):
+        if batch is None:
+            again += [(found,) for found in files]
+        else:
+            yield files, batch
+    for files, batch in engine.map(read_batch, again, lost=_nothing):
+        yield files, batch or given_up(files)
+
+
+def _nothing(_files: Sequence[Found]) -> None:
+    return None
 
 
 def _batches(files: Sequence[Found]) -> Iterator[tuple[Found, ...]]:

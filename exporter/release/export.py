@@ -47,7 +47,7 @@ from .guard import (
 )
 from .held import Closed, Held
 from .issues import STEPS, export_issues
-from .job import Outcome, run_job
+from .job import Outcome, lost_job, run_job
 from .linkage import write_linkage
 from .parsimony import account, write_parsimony
 from .people import coarser, people
@@ -199,7 +199,7 @@ class _Export:
         outcomes: dict[Visit, list[Outcome]] = defaultdict(list)
         fragments = []
         self.progress.start("converting", sum(left.values()))
-        for job, outcome in self.engine.map(run_job, map(self.staging.armed, unpacked.jobs())):
+        for job, outcome in self.engine.map(run_job, map(self.staging.armed, unpacked.jobs()), lost=lost_job):
             unpacked.done(job)
             visit = job.planned.visit
             outcomes[visit].append(outcome)

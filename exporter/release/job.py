@@ -111,6 +111,13 @@ def run_job(job: Job) -> Outcome:
         )
 
 
+def lost_job(job: Job) -> Outcome:
+    """What becomes of a stack whose conversion ended its process twice: native code that crashed on damaged pixels, or
+    memory that ran out. It fails, and all others go on."""
+    message = "converting it ended the process: its pixels are damaged, or memory ran out; run it with fewer workers"
+    return Outcome(job.planned.row.stack_id, FAIL, reason="undecodable", message=message)
+
+
 def _where(error: BaseException) -> str:
     """Where a fault of the program arose, and of which kind it is; never its message, which may quote a value."""
     return "".join([*traceback.format_tb(error.__traceback__), f"{type(error).__name__}\n"])
