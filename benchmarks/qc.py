@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from qc.baselines import clean_run, dcm2niix_of, found_by, recipe
 from qc.cases import CLEAN_ROUNDS, WANTED, Written, all_cases, write_case
 from qc.program import run_program
-from qc.scores import Outcome, Row, alarms, outcomes, rows
+from qc.scores import Alarms, Outcome, Row, alarms, outcomes, rows
 from report import Table, as_markdown, as_text
 
 SHORT = {"error": 6, "warning": 4}
@@ -38,11 +38,11 @@ def main() -> int:
     asked = _arguments()
     root = asked.keep or Path(tempfile.mkdtemp(prefix="faults-"))
     try:
-        done, raised, n_clean = measure(asked, root)
+        done, told = measure(asked, root)
     finally:
         if asked.keep is None:
             shutil.rmtree(root, ignore_errors=True)
-    figures = rows(done, raised, n_clean)
+    figures = rows(done, told)
     table = as_table(figures)
     print(as_markdown(table) if asked.markdown else as_text(table))
     if asked.missed:
@@ -64,12 +64,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(asked: argparse.Namespace, root: Path) -> tuple[list[Outcome], dict[tuple[str, str], int], int]:
-    """All trials: the outcomes of the faulty cases, the alarms on clean stacks, and their number."""
+def measure(asked: argparse.Namespace, root: Path) -> tuple[list[Outcome], list[Alarms]]:
+    """All trials: the outcomes of the faulty cases, and the alarms on clean sessions."""
     cases = all_cases(SHORT if asked.short else WANTED, 1 if asked.short else CLEAN_ROUNDS, asked.check)
     done: list[Outcome] = []
-    raised: dict[tuple[str, str], int] = {}
-    n_clean = 0
+    told: list[Alarms] = []
     with ProcessPoolExecutor() as pool:
         written = list(pool.map(partial(write_case, root=root), cases, chunksize=8))
         converted = {} if asked.no_dcm2niix else baseline(pool, written, root)
@@ -80,10 +79,8 @@ def measure(asked: argparse.Namespace, root: Path) -> tuple[list[Outcome], dict[
             f"{trial}: {len(own)} sessions, {sum(w.files for w in own)} files, {judged.seconds:.0f} s", file=sys.stderr
         )
         done += outcomes(own, judged, converted)
-        counted, n = alarms(own, judged)
-        n_clean += n
-        raised = {code: raised.get(code, 0) + counted.get(code, 0) for code in {*raised, *counted}}
-    return done, raised, n_clean
+        told.append(alarms(trial, own, judged))
+    return done, told
 
 
 def baseline(pool: ProcessPoolExecutor, written: Sequence[Written], root: Path) -> dict[str, bool]:

@@ -1,7 +1,7 @@
 """Arrow arrays of Python values, built from their buffers.
 
-``pyarrow.array`` and ``pyarrow.scalar`` import pandas, where that is installed, to ask whether a list is one of its series:
-a quarter of a second in every process, for nothing.
+``pyarrow.array`` and ``pyarrow.scalar`` import pandas, where that is installed, to ask whether a list is one of its
+series: a quarter of a second in every process, for nothing.
 """
 
 from __future__ import annotations

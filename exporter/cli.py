@@ -213,19 +213,24 @@ def export(
 
 def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
     """Export, validate, show what it came to; returns the exit code."""
-    from . import screen, screen_qc
-    from .pipeline import plan_trial, scan_trial
+    from . import screen
+    from .inventory.scan import scan_trial
     from .places import workplace
-    from .release.export import export_plan
-    from .release.validate import validate as run_validator
+    from .release.ahead import get_ready
+    from .release.validate import Validator
 
-    with workplace(trial) as pseudonyms, screen.progress(json) as progress:
-        inventory = scan_trial(trial, engine, progress)
+    with workplace(trial) as pseudonyms, screen.progress(json) as progress, Validator(trial.output) as validator:
+        inventory = scan_trial(trial, engine, progress, get_ready)
         engine.prepare("trialbids.exporter.release.make")
+
+        from . import screen_qc  # from here on all that comes after the scan
+        from .pipeline import plan_trial
+        from .release.export import export_plan
+
         made = plan_trial(trial, inventory, pseudonyms, progress)
-        exported = export_plan(made, trial, pseudonyms, engine, progress)
+        exported = export_plan(made, trial, pseudonyms, engine, progress, validator.start)
         progress.start("validating", None)
-        validation = run_validator(trial.output)
+        validation = validator.result()
         progress.done()
     screen.show_summary(
         exported.summary,
@@ -241,7 +246,7 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
         screen.show_flow_line(exported.flow, trial)
     if exported.run.leaks:
         return EXIT_LEAK
-    if exported.failures:
+    if exported.failures or exported.errors:
         return EXIT_SESSIONS_FAILED
     return EXIT_INVALID if validation.errors else 0
 
@@ -310,7 +315,8 @@ def demo(
 
 def main() -> None:
     """Run a command."""
-    from .engine import quieten
+    from .engine import collect_rarely, quieten
 
     quieten()
+    collect_rarely()
     border.run(app)

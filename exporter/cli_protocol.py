@@ -59,7 +59,8 @@ def check(
     trial = trial_of(places, work)
     wanted = read_protocol(against) if against else protocol_of(trial)
     planned = _plan(trial, engine, workers, json)
-    findings, rows = check_protocol(planned, wanted), compliance(planned, wanted)
+    at = trial.qc.of_site
+    findings, rows = check_protocol(planned, wanted, at), compliance(planned, wanted, at)
     path = trial.work / COMPLIANCE_FILE
     write_atomic(path, compliance_bytes(rows))
     counts: dict[str, int] = {}

@@ -37,7 +37,7 @@ def run(
     from .qc.ledger.record import check_ledger, record_cycle
     from .release.flows import planned, write_exclusions
     from .release.guard import refuse_named_in
-    from .release.issues import plan_issues
+    from .release.issues import plan_issues, present_in, unseen_of
 
     trial = trial_of(places, work)
     check = partial(refuse_named_in, trial=trial)
@@ -45,7 +45,8 @@ def run(
         check_ledger(trial.work)
         made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, check=check)
         write_exclusions(trial.work, planned(made))
-        done = Run(datetime.now().astimezone(), version("trialbids"), STEPS)
+        unseen, present = unseen_of(made, trial.work), present_in(made)
+        done = Run(datetime.now().astimezone(), version("trialbids"), STEPS, unseen, present)
         recorded = record_cycle(trial.work, plan_issues(made), done)
     screen_qc.show_cycle(recorded, trial.work, as_json=json)
 
@@ -73,7 +74,7 @@ def status(
     from .qc.ledger.status import Asked, status_of
 
     folder = _work_of(places, work)
-    asked = Asked(tuple(check or ()), tuple(site or ()), tuple(state or ()), cycle)
+    asked = Asked(tuple(word.upper() for word in check or ()), tuple(site or ()), tuple(state or ()), cycle)
     screen_qc.show_status(status_of(folder, asked, date.today()), asked, folder, as_json=json)
 
 

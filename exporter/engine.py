@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
 from multiprocessing import (
@@ -30,17 +33,29 @@ R = TypeVar("R")
 PRELOAD = ("trialbids.exporter.cli", "trialbids.exporter.inventory.reading")
 """The program and what workers run first: imported once, in the server that they are forked from."""
 
+UNDER_WAY, UNDER_WAY_MEANWHILE = 2, 64
+"""Units of work a worker that are handed out at once, and where this process has something else to do first."""
+
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+"""Of the libraries in a worker: every core has a worker already, and threads that wait for each other burn time."""
+
 
 class Engine(Protocol):
     """Runs one function over many units of work that share nothing. Use it as a context: it ends its workers."""
 
     def map(
-        self, function: Callable[[T], R], items: Iterable[T], lost: Callable[[T], R] | None = None
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        lost: Callable[[T], R] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[tuple[T, R]]:
         """Yield ``(item, result)`` as results come, in any order. An exception in ``function`` is raised here.
 
         ``lost`` gives the result of an item that ends the very process that works on it (native code that crashes,
-        memory that runs out); without it that raises :class:`WorkerDiedError`. All other items go on.
+        memory that runs out); without it that raises :class:`WorkerDiedError`. All other items go on. ``meanwhile``
+        is done in this process while workers are at the first items; it must not matter whether it is done at all.
         """
         ...
 
@@ -57,9 +72,13 @@ class Serial:
     """One unit after the other, in this process: for debugging and for very small trials."""
 
     def map(
-        self, function: Callable[[T], R], items: Iterable[T], lost: Callable[[T], R] | None = None
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        lost: Callable[[T], R] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[tuple[T, R]]:
-        del lost  # this process would be the one that ends
+        del lost, meanwhile  # this process would be the one that ends, and works on the items itself
         for item in items:
             yield item, function(item)
 
@@ -74,8 +93,8 @@ class Serial:
 class Processes:
     """Local processes, one a core unless said otherwise, kept for all stages of a run.
 
-    At most two units a worker are under way. Workers are forked from a clean server that has imported what they need,
-    so that no thread of this process is copied and no worker imports anything twice.
+    At most :data:`UNDER_WAY` units a worker are under way. Workers are forked from a clean server that has imported
+    what they need, so that no thread of this process is copied and no worker imports anything twice.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -85,19 +104,28 @@ class Processes:
         # workers that it forks inherit the blocked signal.
         resource_tracker.ensure_running()  # first: starting it unblocks the signal again
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        forkserver.ensure_running()
+        with _environment(ONE_THREAD):
+            forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._pool = _pool(self.workers)
 
     def map(
-        self, function: Callable[[T], R], items: Iterable[T], lost: Callable[[T], R] | None = None
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        lost: Callable[[T], R] | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[tuple[T, R]]:
         queue = iter(items)
         running: dict[Future[R], T] = {}
+        wanted = UNDER_WAY if meanwhile is None else UNDER_WAY_MEANWHILE
         try:
             while True:
-                for item in islice(queue, 2 * self.workers - len(running)):
+                for item in islice(queue, max(0, wanted * self.workers - len(running))):
                     running[self._submit(function, item)] = item
+                if meanwhile is not None and running:
+                    meanwhile()
+                wanted, meanwhile = UNDER_WAY, None
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -131,6 +159,18 @@ class Processes:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables that are set for a while, where the user has not set them."""
+    new = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del os.environ[name]
+
+
 def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=get_context("forkserver"), initializer=_start_worker)
 
@@ -159,6 +199,7 @@ def _import(module: str) -> None:
 def _start_worker() -> None:
     """Keep quiet, and do not outlive the parent, however it ends."""
     quieten()
+    collect_rarely()
     parent = parent_process()
     if parent is not None:
         Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -174,6 +215,17 @@ def quieten() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     logging.getLogger("nibabel").setLevel(logging.CRITICAL + 1)
+
+
+def collect_rarely() -> None:
+    """Have the collector look for dead rings of objects every hundred thousand new ones.
+
+    It walks over all that lives, which here is nearly all that was made: headers, stacks, modules. As often as Python
+    does it by itself it takes a tenth of a run, and as much again when the process ends and all goes anyway.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    atexit.register(gc.freeze)
 
 
 def engine(name: str, workers: int | None = None) -> Engine:

@@ -43,7 +43,8 @@ session: {{order: StudyDate}}
 # site: {{table: sites.csv, by: InstitutionName, column: site}}     # the labels are yours: letters and digits
 # site: {{value: S01}}
 {site}
-protocol: none
+protocol: none                  # orads-mri, pi-rads-2.1, pi-rads-2.1-biparametric, or a YAML file of your own
+# qc: {{tolerances: {{G05: 0.1}}}}  # limits of checks that this trial wants otherwise; trialbids qc checks lists them
 # rules: [site-rules.yaml]      # rules of your own for sequence names, over those that come with trialbids
 # keep: [localizer]             # kinds that are left out and that you want back: localizer, calibration, derived
 

@@ -12,12 +12,11 @@ from trialbids.mappings.rules import RuleError, Rules, load_rules
 from .clinical.join import NO_ALIASES, NOTHING, ClinicalRows, join_clinical
 from .clinical.schedule import Schedule
 from .deidentify.pseudonyms import Pseudonyms
-from .engine import Engine
 from .errors import UsageError
 from .harmonise import Harmonised, harmonise
 from .inventory.instance import Instance
-from .inventory.lists import UNREADABLE_FILE, write_unreadable
-from .inventory.run import Inventory, NothingReadable, scan
+from .inventory.run import Inventory
+from .inventory.scan import scan_trial as scan_trial
 from .plan.build import Planned, build_plan
 from .plan.history import remembered, rescue
 from .plan.ledger import Ledger
@@ -80,18 +79,6 @@ class EditedPlan:
 
     sheet: Sheet
     signature: Signature
-
-
-def scan_trial(trial: Trial, engine: Engine, progress: Progress) -> Inventory:
-    """Find and read every DICOM object below the sources.
-
-    Raises ``UsageError`` where there is none; what was met instead is listed in the work folder.
-    """
-    try:
-        return scan(trial.sources, trial.work / "inventory", engine=engine, progress=progress)
-    except NothingReadable as nothing:
-        write_unreadable(trial.work / UNREADABLE_FILE, nothing.unreadable)
-        raise
 
 
 def plan_trial(
@@ -228,10 +215,13 @@ def eligibility_of(trial: Trial, clinical: ClinicalRows, quality: Quality) -> El
 
 
 def _hidden(trial: Trial, visits: Visits, clinical: ClinicalRows) -> Iterator[Notice]:
-    """Names that criteria read and that stand both in a clinical table and elsewhere, and labels that nobody has."""
+    """Names that criteria read and that stand both in a clinical table and elsewhere, and labels that nobody has: what
+    the configuration says and does not mean."""
     labels = {"site": {v.site for v in visits.all}, "session": {v.session for v in visits.all}}
     for sentence in (*hidden_names(trial.criteria, clinical.kinds), *strange_labels(trial.criteria, labels)):
-        yield Notice("R05", "info", "", sentence)
+        yield Notice("N01", "info", "", sentence)
+    for sentence in trial.qc.strange_sites(labels["site"]):
+        yield Notice("N01", "warning", "", sentence)
 
 
 def _known_later() -> Mapping[str, Mapping[str, type]]:

@@ -86,7 +86,7 @@ def show_history(cycles: Sequence[Cycle], files: Iterable[Path], *, as_json: boo
     table = Table(title="Cycles: open issues by severity, and the others", title_justify="left", box=SIMPLE)
     for name in ("cycle", "day", *(f"{s}s" for s in SEVERITIES), WAIVED, RESOLVED):
         table.add_column(name, no_wrap=True)
-    table.add_column("changes", min_width=12)
+    table.add_column("changes", min_width=12, overflow="fold")
     for c in cycles:
         opened = (f"{c.counts.get((OPEN, s), 0):,}" for s in SEVERITIES)
         settled = (f"{c.total(state):,}" for state in (WAIVED, RESOLVED))
@@ -116,7 +116,9 @@ def _show_issues(rows: Sequence[Row], work: Path) -> None:
             filter(None, (row.site, row.subject and f"sub-{row.subject}", row.session and f"ses-{row.session}"))
         )
         note = f" ({row.note})" if row.note else ""
-        _say(f"{row.issue_id}  {row.severity:7}  {row.state:8}  {place}  {row.message}{note}")
+        where = row.instances.partition(";")[0] if row.level == "instance" else row.stack_id and f"stack {row.stack_id}"
+        told = f" [{where}]" if where else ""
+        _say(f"{row.issue_id}  {row.severity:7}  {row.state:8}  {place}  {row.message}{told}{note}")
     if len(rows) > MOST_ISSUES:
         _say(f"and {len(rows) - MOST_ISSUES:,} more in {work / ISSUES_FILE}")
 

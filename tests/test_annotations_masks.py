@@ -37,9 +37,9 @@ REGION = Region(
 )  # fmt: skip
 IMAGE = Image(
     path="sub-A/ses-01/anat/sub-A_ses-01_T2w.nii.gz", participant_id="sub-A", session_id="ses-01", site="S1",
-    scanner="n/a", acq_time="n/a", acquisition_id="a01", datatype="anat", suffix="T2w", record={}, qc_verdict="pass", shape=SHAPE,
-    zooms=(2.0, 2.0, 3.0), affine=tuple(AFFINE.ravel()), dtype="int16", slope=1.0, inter=0.0, voxels_sha256="",
-    file_bytes=0,
+    scanner="n/a", acq_time="n/a", acquisition_id="a01", datatype="anat", suffix="T2w", record={}, qc_verdict="pass",
+    shape=SHAPE, zooms=(2.0, 2.0, 3.0), affine=tuple(AFFINE.ravel()), dtype="int16", slope=1.0, inter=0.0,
+    voxels_sha256="", file_bytes=0,
 )  # fmt: skip
 
 

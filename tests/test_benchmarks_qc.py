@@ -23,12 +23,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from qc.baselines import Converted, found_by
-from qc.cases import WANTED, Case, all_cases, clean_of, has_number_gap, made, write_case
+from qc.cases import CLEAN_ROUNDS, WANTED, Case, all_cases, clean_of, has_number_gap, made, write_case
 from qc.enhanced import packed
 from qc.fault import FAULTS, MR_VENDORS
+from qc.grounds import Stack
 from qc.program import Finding, Judged
 from qc.scans import Slice, make_scan, pixels_of, volumes
-from qc.scores import Share, alarms, outcomes
+from qc.scores import Alarms, Share, alarms, false_alarms, outcomes
 from qc.writer import to_bytes
 
 CHECKS = {
@@ -56,7 +57,7 @@ def test_every_check_has_enough_cases_of_several_makers(severity: str) -> None:
 
 
 def test_clean_scans_are_enough() -> None:
-    clean = [case for case in all_cases(WANTED, 4) if case.what is None and case.trial == "pixel"]
+    clean = [case for case in all_cases(WANTED, CLEAN_ROUNDS) if case.what is None and case.trial == "pixel"]
     stacks = Counter({"t2ax": 1, "t2sag": 1, "t1": 1, "dwi": 2, "dce": 7, "dixon": 4, "echoes": 3, "ct": 1})
     assert sum(stacks[kind] for case in clean for kind in case.kind.split("+")) >= 500
 
@@ -154,7 +155,7 @@ def test_the_interval_is_exact(n: int, data: st.DataObject) -> None:
 def test_a_finding_counts_for_its_own_case_and_severity(tmp_path: Path) -> None:
     faulty = write_case(a_case("G04", "slices lost inside"), tmp_path)
     clean = write_case(Case(8, "header", "ge", "t1"), tmp_path)
-    stacks = {faulty.case.id: 1, clean.case.id: 4}
+    stacks = {faulty.case.id: (Stack("0"),), clean.case.id: tuple(Stack(str(n)) for n in range(4))}
 
     def said(*findings: Finding) -> Judged:
         return Judged(findings, stacks, 0.0)
@@ -164,7 +165,19 @@ def test_a_finding_counts_for_its_own_case_and_severity(tmp_path: Path) -> None:
     assert not outcomes([faulty, clean], said(warning), {})[0].found
     assert not outcomes([faulty, clean], said(Finding(clean.case.id, "G04", "error", "", "y")), {})[0].found
     raised = said(Finding(clean.case.id, "G04", "error", "", "y"), Finding(clean.case.id, "G04", "error", "2", "y"))
-    assert alarms([faulty, clean], raised) == ({("G04", "error"): 1}, 4)
+    told = alarms("header", [faulty, clean], raised)
+    assert told.raised == {("G04", "error"): 1} and len(told.stacks) == 4
+    assert (false_alarms("G04", "error", [told]).hits, false_alarms("G04", "error", [told]).n) == (1, 4)
+
+
+def test_false_alarms_are_counted_among_what_a_check_has_looked_at() -> None:
+    stacks = tuple(
+        Stack(f"{n}", f"series{n // 2}", f"scan{n // 3}", "v1", f"p{n // 6}", n % 6 == 0, n % 6 > 3) for n in range(12)
+    )
+    told = [Alarms(trial, {("P05", "warning"): 1}, stacks) for trial in ("header", "pixel", "protocol", "visits")]
+    seen = {"G05": 48, "P05": 12, "C07": 24, "R01": 2, "R02": 4, "C10": 2, "B02": 8, "B08": 2, "T03": 8, "T06": 2}
+    assert {code: false_alarms(code, "warning", told).n for code in seen} == seen
+    assert false_alarms("P05", "warning", told).hits == 4
 
 
 def test_the_baselines_see_what_they_can_see() -> None:

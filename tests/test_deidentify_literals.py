@@ -31,8 +31,8 @@ def test_it_reads_every_module_of_the_exporter_as_python_does() -> None:
     [
         '"""Doc."""\nX = "a" \'b\'  # "c"\n"about X"\n',
         'X = (\n    "in a row, "  # with a "comment"\n    f"and {a:.2f} of {b["d"] if c else \'e\'}"\n)\n',
-        'def f():\n    r"""Doc \\d"""\n    return r"\\d+", b"bytes", "tab\\t", """""", "", \'\'\'"so"\'\'\', """"so" """\n',
-        'X = {\n    "key": {"inner": "value"},\n    name: "other",\n}\ny: int = 0\nclass C:\n    z: str\n    def f(self): ...\n',
+        'def f():\n    r"""Doc \\d"""\n    return r"\\d+", b"bytes", "tab\\t", """""", "", \'\'\'"so"\'\'\', """"so" """\n',  # noqa: E501
+        'X = {\n    "key": {"inner": "value"},\n    name: "other",\n}\ny: int = 0\nclass C:\n    z: str\n    def f(self): ...\n',  # noqa: E501
         'if a:  # not a field: never\n    pass\nelse:\n    print("(", ")")\nx: str = "after"\n',
     ],
 )

@@ -150,6 +150,9 @@ def test_text_in_pixels_holds_a_stack_back_until_a_person_has_looked(
     assert chosen and export(own) == 0
     (again,) = [r for r in read_tsv(own.work / "plan.tsv") if r["stack_id"] == held["stack_id"]]
     assert again["final_decision"] == "keep" and (own.output / again["bids_path"]).exists()
+    issues = [r for r in read_tsv(own.work / "issues.tsv") if r["stack_id"] == held["stack_id"]]
+    (told,) = [r for r in issues if r["check"] == "P08" and r["state"] == "open"]
+    assert told["message"].endswith("a person let it leave") and again["qc_verdict"] == "warn"
 
 
 def test_where_nothing_can_be_read_every_file_is_listed_all_the_same(tmp_path: Path) -> None:

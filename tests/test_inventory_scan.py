@@ -145,7 +145,7 @@ def test_an_interrupted_run_keeps_what_it_has_read(
     monkeypatch.setattr(scanning, "BATCH_FILES", 2)
 
     class Interrupted(Serial):
-        def map(self, function, items, lost=None):  # type: ignore[no-untyped-def]
+        def map(self, function, items, **_how):  # type: ignore[no-untyped-def]
             for number, pair in enumerate(super().map(function, items)):
                 if number == 1:
                     raise KeyboardInterrupt
@@ -169,7 +169,7 @@ def test_saving_takes_a_small_share_of_the_time(tmp_path: Path, source: Path, mo
         saved.append(clock[0])
 
     class Slow(Serial):
-        def map(self, function, items, lost=None):  # type: ignore[no-untyped-def]
+        def map(self, function, items, **_how):  # type: ignore[no-untyped-def]
             for pair in super().map(function, items):
                 clock[0] += 10.0
                 yield pair

@@ -78,3 +78,12 @@ def test_an_issue_keeps_its_id_and_shares_it_with_no_other():
     ]
     assert issue_id("G04", "stack1", "v0k13") not in {issue_id(*other) for other in others}
     assert issue_id("G04", "secret-name").startswith("G04-") and "secret" not in issue_id("G04", "secret-name")
+
+
+def test_a_number_that_no_image_has_is_not_spelled_out():
+    table = (Check("A01", "stack", "warning", "one", lambda s, t: [Evidence("1956030412345 mm, 3.5 mm and nan", "k")]),)
+    (found,) = run_checks(table, "s")
+    assert found.message == "an impossible number mm, 3.5 mm and an impossible number"
+    evidence = Evidence("m", "", (("mm", 19560304123.0), ("n", 3)))
+    told = json.loads(json.dumps(qc_sidecar("warn", [Finding("A01", "warning", "m", evidence)], {})))
+    assert told["checks"][0]["values"] == {"n": 3}

@@ -1,4 +1,4 @@
-"""Checks of diffusion: b-values that are absent, disputed, unequal in slices, unwanted, too high; and the map."""
+"""Checks of diffusion: b-values that are absent, disputed, unequal in slices, too high; and the map."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seriesmaker import records_of, repeat, series
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.exporter.plan.visits import Visit
 from trialbids.exporter.qc.check import Finding, run_checks
-from trialbids.exporter.qc.headers.diffusion import DIFFUSION, PROTOCOL_DIFFUSION, SESSION_DIFFUSION, Diffusion
+from trialbids.exporter.qc.headers.diffusion import DIFFUSION, SESSION_DIFFUSION
 from trialbids.exporter.qc.views import Session
 
 VISIT = Visit("s1", "v1", "a", "P1", "1", "", None)
@@ -27,24 +27,23 @@ def weighted(*b_values: float | None, number: int = 4, **header: Any) -> list[In
     return repeat(series(number, 6, **PLAIN | header), len(b_values), b_value=b_values)
 
 
-def found(*parts: Sequence[Instance], wanted: tuple[float, ...] = ()) -> list[Finding]:
+def found(*parts: Sequence[Instance]) -> list[Finding]:
     session = Session(VISIT, tuple(records_of(*parts)))
     findings = list(run_checks(SESSION_DIFFUSION, session, "s1 v1"))
     for acquisition in session.acquisitions:
         findings += run_checks(DIFFUSION, acquisition, acquisition.id)
-        findings += run_checks(PROTOCOL_DIFFUSION, Diffusion(acquisition, wanted), acquisition.id)
     return findings
 
 
-def codes(*parts: Sequence[Instance], wanted: tuple[float, ...] = ()) -> list[str]:
-    return [f.check for f in found(*parts, wanted=wanted)]
+def codes(*parts: Sequence[Instance]) -> list[str]:
+    return [f.check for f in found(*parts)]
 
 
 ADC = series(5, 6, **MAP)
 
 
 def test_a_whole_scan_with_its_map_is_sound():
-    assert codes(weighted(0.0, 400.0, 1000.0), ADC, wanted=(0.0, 400.0, 1000.0)) == []
+    assert codes(weighted(0.0, 400.0, 1000.0), ADC) == []
 
 
 @pytest.mark.parametrize("words", ["DWI ax", "Diffusion 3b", "ep2d_diff_tra"])
@@ -87,11 +86,6 @@ def test_slices_lost_at_one_b_value_are_an_error(lost):
     rows = [i for i in weighted(0.0, 400.0, 800.0) if i.InstanceNumber not in lost]
     (finding,) = [f for f in found(rows, ADC) if f.check == "B03"]
     assert finding.severity == "error"
-
-
-@pytest.mark.parametrize(("b", "unwanted"), [(840.0, False), (760.0, False), (850.0, True), (600.0, True)])
-def test_a_b_value_outside_the_protocol_is_a_warning(b, unwanted):
-    assert ("B04" in codes(weighted(0.0, b), ADC, wanted=(0.0, 800.0))) is unwanted
 
 
 def test_a_session_without_a_low_b_value_is_warned_of_once():

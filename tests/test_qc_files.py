@@ -32,6 +32,7 @@ SOUND = {
     "EchoTime": 90.0, "RepetitionTime": 4000.0, "FlipAngle": 150.0, "SliceThickness": 3.0,
 }  # fmt: skip
 
+PYDICOM = "1.2.826.0.1.3680043.8.498."
 VISITS = Visits({("P", "S"): Visit("A1", "01", "1", "P", "S", "", None)}, (), {}, lambda i: "P", lambda i: "S")
 
 
@@ -145,6 +146,17 @@ def test_the_reader_notes_another_uid_in_the_file_meta():
     assert instance.remarks == ("meta-uid",)
     finding = found([replace(instance, layout="")])["F07", "error"]
     assert "another SOP instance" in finding.message and UID not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("count", "root", "severity"), [(3, "1.2.3.", "warning"), (1, "1.2.3.", "error"), (1, f"{PYDICOM}1.", "warning")]
+)
+def test_only_a_series_given_new_identifiers_as_a_whole_may_keep_its_old_file_meta(count, root, severity):
+    objects = [
+        replace(i, remarks=("meta-uid",), SOPInstanceUID=f"{root}{k}", path=f"/data/{k % count}", frame=k + 1)
+        for k, i in enumerate(sound())
+    ]
+    assert ("F07", severity) in found(objects)
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from seriesmaker import CT, records_of, repeat, series, uid
+from seriesmaker import CT, records_of, repeat, series, stacks_of, uid
 from stackmaker import stacks_below
 
 from trialbids.exporter.clinical.schedule import Schedule
+from trialbids.exporter.deidentify.pseudonyms import Pseudonyms
 from trialbids.exporter.harmonise import Harmonised, harmonise
 from trialbids.exporter.plan.labels import NO_ID
-from trialbids.exporter.plan.visits import Visit
+from trialbids.exporter.plan.ledger import Ledger
+from trialbids.exporter.plan.visits import Visit, find_visits
 from trialbids.exporter.qc.check import run_checks
 from trialbids.exporter.qc.headers.bodypart import can_agree
 from trialbids.exporter.qc.headers.files import file_checks
@@ -23,7 +26,9 @@ from trialbids.exporter.qc.headers.identity import (
     identity_checks,
     person_checks,
 )
+from trialbids.exporter.qc.headers.run import check_headers, tables_of
 from trialbids.exporter.qc.views import Person, Series, Session
+from trialbids.exporter.trial import Trial
 from trialbids.exporter.trial.clinical import VisitWindow
 from trialbids.mappings.bodyparts import body_parts
 from trialbids.mappings.record import Record
@@ -31,6 +36,8 @@ from trialbids.mappings.rules import load_rules
 
 DATES = {"StudyDate": "20200310", "SeriesDate": "20200310", "AcquisitionDate": "20200310", "ContentDate": "20200310",
          "AcquisitionTime": "101500", "ContentTime": "101800", "PatientBirthDate": "19600101"}  # fmt: skip
+
+TRIAL = Trial(sources=[Path("/nowhere")], output=Path("/nowhere/bids"), work=Path("/nowhere/work"))
 
 
 def judged(*rows, table=IDENTITY_SERIES):
@@ -124,6 +131,15 @@ def test_a_body_part_outside_the_protocol_is_found():
         identity_checks(["elbowroom"])
 
 
+@pytest.mark.parametrize("text", ["t2_tse_tra prostate", "t2_tse_tra"])
+def test_one_wrong_body_part_is_one_finding(text):
+    rows = [series(n, BodyPartExamined="LIVER" if n == 4 else "PROSTATE", SeriesDescription=text) for n in range(1, 6)]
+    visits = find_visits([i for part in rows for i in part], TRIAL, Pseudonyms(bytes(range(32))), Ledger())
+    found = check_headers(stacks_of(*rows), records_of(*rows), visits, tables=tables_of(bodyparts=["prostate"]))
+    (finding,) = [f for f in found if f.check == "C08"]
+    assert finding.message.startswith("BodyPartExamined says liver")
+
+
 def test_a_body_part_unlike_that_of_all_neighbours_is_found():
     stacks = records_of(*(series(n, BodyPartExamined="HEAD" if n == 4 else "PELVIS") for n in range(1, 6)))
     visit = Visit("A1", "01", "S1", "x", "20200101", "20200101", 0)
@@ -176,9 +192,8 @@ def test_a_visit_or_subject_that_is_not_in_the_list_is_found():
     assert of_person(named, WINDOWS) == {("C09", "error", "02"), ("C10", "warning", "visit-2")}
     nobody = person(0, 90)
     sessions = [replace(s, visit=replace(s.visit, subject_key=f"{NO_ID}\x002.25.1")) for s in nobody.sessions]
-    assert of_person(replace(nobody, sessions=tuple(sessions)), WINDOWS, is_listed=True) == {
-        ("C09", "error", "subject")
-    }
+    strangers = replace(nobody, sessions=tuple(sessions))
+    assert of_person(strangers, WINDOWS, is_listed=True) == {("C09", "error", "subject")}
     assert of_person(strangers, WINDOWS) == set()
     assert of_person(nobody, WINDOWS, is_listed=True) == set()
 

@@ -88,6 +88,14 @@ def test_p_of_values_that_are_equal_is_corrected_for_ties():
     assert rank_sum_p(np.ones(4), np.ones(5)) == 1
 
 
+def test_the_clearest_drift_is_that_of_a_metric_that_varies_at_no_site():
+    trial = [*rows([0.0] * 40, site="a"), *rows([0.5] * 40, site="b")]
+    assert {(s.site, np.sign(s.shift)) for s in shifts(trial)} == {("a", -1), ("b", 1)}
+    assert all(np.isfinite(s.shift) for s in shifts(trial))
+    assert shifts([*rows([0.5] * 40, site="a"), *rows([0.500001] * 40, site="b")]) == []
+    assert shifts([*rows([0.0] * 40, site="a"), *rows([0.0] * 40, site="b")]) == []
+
+
 def test_one_site_or_few_images_tell_nothing_of_sites():
     assert shifts(rows(normal(50))) == []
     assert shifts([*rows(normal(5)), *rows(normal(30, 90), site="b")]) == []

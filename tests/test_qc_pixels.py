@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pixelmaker import body, codes, found_in, pixels_of
+from pydicom import dcmread
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import RLELossless
 from stackmaker import axial, only_stack, unchanging_stacks_below, write_series
 
 from trialbids.exporter.convert import convert
@@ -17,8 +21,10 @@ from trialbids.exporter.errors import ConversionError
 from trialbids.exporter.harmonise import harmonise
 from trialbids.exporter.inventory.objects import materialise
 from trialbids.exporter.qc.pixels.checks import check_pixels
+from trialbids.exporter.qc.pixels.codestreams import damaged
 from trialbids.exporter.qc.pixels.failures import code_of
 from trialbids.exporter.qc.pixels.picture import Picture
+from trialbids.exporter.qc.pixels.same import other_voxels
 from trialbids.exporter.qc.pixels.stored import files_at_hand
 from trialbids.exporter.qc.pixels.view import Pixels
 from trialbids.mappings.record import Record
@@ -89,6 +95,21 @@ def test_a_rescale_that_varies_is_found_only_where_it_was_not_applied():
     assert check_pixels(Pixels(applied, stack, pixels.record)) == ()
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5])
+@pytest.mark.parametrize("many", [1, 6])
+def test_a_rescale_that_the_stored_values_do_not_follow_is_found_unless_it_is_that_of_positrons(share, many):
+    slopes = np.ones(14)
+    slopes[np.random.default_rng(many).choice(np.arange(1, 13), many, replace=False)] += share
+    pixels = pixels_of(body() * slopes, dtype=np.float32)  # as a converter applies it
+    for modality, said in (("MR", ["P04w"]), ("PT", [])):
+        rows = tuple(
+            replace(i, RescaleSlope=float(s), Modality=modality)
+            for i, s in zip(pixels.stack.instances, slopes, strict=True)
+        )
+        found = codes(check_pixels(Pixels(pixels.picture, replace(pixels.stack, instances=rows), pixels.record)))
+        assert [code for code in found if code == "P04w"] == said
+
+
 @pytest.mark.parametrize("factor", [0.4, 0.8, 1.25, 3.0])
 @pytest.mark.parametrize("where", [slice(6, 7), slice(7, None), slice(1, 2)], ids=["one", "from", "second"])
 def test_a_jump_of_intensity_is_found(factor, where):
@@ -130,7 +151,7 @@ def test_colours_that_a_scanner_does_not_measure_are_an_error():
 
 def test_text_that_a_person_allowed_is_said():
     pixels = pixels_of(body())
-    assert codes(check_pixels(Pixels(pixels.picture, pixels.stack, pixels.record, texts=2))) == ["P08w"]
+    assert codes(check_pixels(Pixels(pixels.picture, pixels.stack, pixels.record, has_text=True))) == ["P08w"]
 
 
 def test_eight_bits_are_found_in_an_original_alone():
@@ -148,14 +169,14 @@ def test_eight_bits_are_found_in_an_original_alone():
 def test_findings_do_not_depend_on_the_gain_or_on_the_direction_of_the_slices(gain, seed):
     voxels = body(seed % 5)
     voxels[:, :, 2 + seed % 9] *= 1.6
-    ours = set(codes(found_in(voxels)))
-    assert set(codes(found_in(voxels * gain))) == ours
-    assert set(codes(found_in(voxels[:, :, ::-1]))) == ours
+    ours = set(codes(found_in(voxels, BitsStored=16)))
+    assert set(codes(found_in(voxels * gain, BitsStored=16))) == ours
+    assert set(codes(found_in(voxels[:, :, ::-1], BitsStored=16))) == ours
 
 
 def test_a_check_that_fails_is_said_and_stops_nothing():
     pixels = pixels_of(body())
-    broken = Pixels(pixels.picture, replace(pixels.stack, volume=()), pixels.record, texts=1)
+    broken = Pixels(pixels.picture, replace(pixels.stack, volume=()), pixels.record, has_text=True)
     assert {"Q99w", "P08w"} & set(codes(check_pixels(broken)))
 
 
@@ -195,6 +216,37 @@ def test_other_voxels_than_those_of_the_dicom_are_an_error(written):
     for wrong in (turned, volume.but(voxels=one)):
         assert codes(check_pixels(Pixels(Picture(wrong), stack, record, paths=paths))) == ["P09e"]
         assert codes(check_pixels(Pixels(Picture(wrong), stack, record, paths=paths, changed=True))) == []
+
+
+def test_two_exchanged_slices_and_one_altered_voxel_are_found_wherever_they_are(written):
+    stack, volume, paths = written()
+    for k in range(14):
+        exchanged, altered = volume.voxels.copy(order="F"), volume.voxels.copy(order="F")
+        exchanged[:, :, [k, (k + 1) % 14]] = volume.voxels[:, :, [(k + 1) % 14, k]]
+        altered[30, 31, k] += 1
+        for n, voxels in ((2, exchanged), (1, altered)):
+            pixels = Pixels(Picture(volume.but(voxels=voxels)), stack, Record(sequence="T2w"), paths=paths)
+            assert [e.message.split()[0] for e in other_voxels(pixels, 0)] == [str(n)]
+
+
+def test_run_lengths_that_break_off_are_found_wherever_they_are(written):
+    stack, _, paths = written()
+    for k in (1, 8, 12):
+        dataset = dcmread(next(path for (name, _), path in paths.items() if name == stack.instances[k].path))
+        whole = dataset.pixel_array
+        dataset.compress(RLELossless, whole)
+        dataset.save_as(dataset.filename)
+    stack = only_stack(Path(stack.first.path).parent)
+    volume = convert(stack, materialise, Path(stack.first.path).parents[1])
+    pixels = Pixels(Picture(volume), stack, Record(sequence="T2w"), paths=files_at_hand(stack, {}))
+    assert list(damaged(pixels, 0)) == []
+    cut = dcmread(stack.instances[8].path)
+    (frame,) = generate_frames(cut.PixelData, number_of_frames=1)
+    cut.PixelData = encapsulate([frame[: len(frame) * 9 // 10 & ~1]])
+    cut.save_as(cut.filename)
+    (evidence,) = damaged(Pixels(Picture(volume), stack, Record(sequence="T2w"), paths=pixels.paths), 0)
+    assert evidence.instances == (stack.instances[8].key,)
+    assert evidence.message == "the compressed pixels of 1 of 3 objects are damaged"
 
 
 def test_reasons_of_conversion_have_the_code_of_their_check():

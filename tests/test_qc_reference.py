@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from trialbids.exporter.deidentify.qualitylooks import is_quality_sentence
 from trialbids.exporter.qc.codes import MEANING
 from trialbids.exporter.qc.reference import UNTABLED, entries
 from trialbids.exporter.qc.tables import all_tables, tolerance_units
+from trialbids.mappings.protocol import Range
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
 
@@ -43,3 +45,10 @@ def test_a_tolerance_has_one_meaning() -> None:
             if check.tolerance:
                 limits[key].add((check.tolerance, check.unit))
     assert {key: found for key, found in limits.items() if len(found) != 1} == {}
+
+
+def test_what_a_range_of_a_protocol_says_is_known_to_the_proof() -> None:
+    for ends in (Range(min=2.0, max=4.0), Range(max=15.0), Range(min=3.0)):
+        said = f"t2-ax: slice thickness is 9 mm; the protocol wants {ends.words()}"
+        assert is_quality_sentence(frozenset({"t2-ax"}), said)
+        assert not is_quality_sentence(frozenset(), f"{said} of Doe")

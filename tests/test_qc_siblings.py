@@ -13,6 +13,7 @@ from trialbids.exporter.inventory.instance import Instance
 from trialbids.exporter.plan.visits import Visit
 from trialbids.exporter.qc.check import Finding, run_checks
 from trialbids.exporter.qc.headers.counts import COUNTS
+from trialbids.exporter.qc.headers.geometry import check_stack
 from trialbids.exporter.qc.headers.siblings import SIBLINGS
 from trialbids.exporter.qc.headers.torn import TORN
 from trialbids.exporter.qc.views import Series, Session
@@ -132,6 +133,29 @@ def test_a_map_that_lacks_an_end_of_its_diffusion_images_is_found():
     assert codes(found(weighted, adc)) == []
     (finding,) = found(weighted, adc[:-2])
     assert finding.check == "G12" and dict(finding.evidence.values) == {"lost": 2} and len(finding.stacks) == 1
+
+
+def test_a_product_of_one_excitation_that_lacks_an_end_is_found_whatever_its_echo_time():
+    clock = VIBE | {"AcquisitionTime": "101500", "FlipAngle": 9.0}
+    water, in_phase = series(3, 10, **clock), series(4, 10, **clock | {"EchoTime": 2.5})
+    assert codes(found(water, in_phase)) == []
+    (finding,) = found(water, in_phase[:-2])
+    assert finding.check == "G12" and dict(finding.evidence.values) == {"lost": 2}
+    assert codes(found(water, [replace(i, AcquisitionTime="104500") for i in in_phase[:-2]])) == []
+
+
+def test_slices_of_one_b_value_that_are_there_twice_are_an_error_and_a_broken_repetition_is_none():
+    bval = {"b_value": [0.0, 800.0]}
+    rows = repeat(series(4, 10, **DIFFUSION), 2, **bval)
+
+    def twice(which: range) -> list[str]:
+        more = [replace(rows[10 + k], SOPInstanceUID=uid("more", k), path=f"/data/more{k}") for k in which]
+        more = [replace(i, InstanceNumber=21 + n) for n, i in enumerate(more)]
+        stacks = [h.stack for h in records_of([*rows, *more])]
+        return [f.check for s in stacks for f in check_stack(s) if f.severity == "error"]
+
+    assert twice(range(3, 5)) == ["D05"]
+    assert twice(range(8)) == []
 
 
 def test_a_b_value_in_a_series_of_its_own_that_lacks_slices_is_an_error():

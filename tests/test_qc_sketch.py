@@ -154,6 +154,26 @@ def test_enhancement_and_what_the_header_says(gain, agent, expected):
     assert said(*phases(gain, agent)) == expected
 
 
+def dixon(product: str, gain: float, agent: str, n: int = 9) -> list:
+    """The phases of one Dixon product of the same acquisition."""
+    number = {"water": 100, "fat": 200}[product]
+    return [
+        (replace(s, stack_id=f"s{number + k}"), replace(r, dixon=product))
+        for k, (s, r) in enumerate(phases(gain, agent, n))
+    ]
+
+
+@pytest.mark.parametrize("order", [("water", "fat"), ("fat", "water")])
+@pytest.mark.parametrize(("gain", "expected"), [(1.6, []), (1.0, ["T06w", "T07w"])])
+def test_water_enhances_and_fat_need_not(order, gain, expected):
+    products = {"water": dixon("water", gain, "Gadovist"), "fat": [(s, r) for s, r in dixon("fat", 1.0, "Gadovist")]}
+    parts = [part for product in order for part in products[product]]
+    assert said(*parts) == expected
+    siblings = Siblings({s.stack_id: s for s, _ in parts}, {s.stack_id: r for s, r in parts})
+    assert sorted(len(d.phases) for d in siblings.dynamic) == [9, 9]
+    assert all(len({r.dixon for r in d.records}) == 1 for d in siblings.dynamic)
+
+
 def test_the_order_of_the_images_does_not_matter():
     parts = phases(1.6, "")
     assert said(*parts[::-1]) == said(*parts) == ["T07i"]

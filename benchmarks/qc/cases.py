@@ -40,6 +40,8 @@ TABLES = (
 WANTED = {"error": 60, "warning": 30}
 WHOLE_STUDY = "t2ax+t2sag+t1+dwi+dce+dixon+echoes"
 CLEAN_ROUNDS = 4
+LEAST_HABIT = 3
+"""Rounds of clean sessions that make a habit of each maker's protocol, against which a variant is rare (R03)."""
 REAL, AS_IT_IS = "real ", "as it is "
 REAL_FAULTS = {"F01", "F02", "F07", "C01", "C02", "C05", "D05", "G01", "G02", "G04", "G05", "G07", "G08", "P01", "P05"}
 """Checks of which some cases are put into real series: their faults need to know of a volume alone."""
@@ -101,7 +103,8 @@ def all_cases(wanted: dict[str, int], rounds: int, checks: Iterable[str] = ()) -
             cases += _cases_of(k, max(share, 1), len(cases))
     trials = {case.trial for case in cases}
     for trial in sorted(trials):
-        cases += _clean(trial, rounds if trial == "pixel" or "pixel" not in trials else 1, len(cases))
+        again = rounds if trial == "pixel" or "pixel" not in trials else 1
+        cases += _clean(trial, max(again, LEAST_HABIT) if trial == "protocol" else again, len(cases))
     return cases
 
 

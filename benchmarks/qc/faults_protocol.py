@@ -52,15 +52,25 @@ for _keyword, _limit, _gross, _kind in (
     )
 
 
+VARIED = (
+    ("EchoTime", ("95", "110")), ("EchoTrainLength", (11, 24)), ("PixelBandwidth", ("150", "330")),
+    ("SliceThickness", ("3.4", "3")),
+)  # fmt: skip
+"""Inside of the protocol, and never what a scanner itself changes from patient to patient (TR, refocusing angle)."""
+
+
 @protocol("R03", "warning", "another variant", kinds=("t2ax",))
 def rare_variant(series: Slices, strength: float, rng: Rng) -> list[Item]:
-    """Parameters inside of the protocol, but not those of this scanner: TE alone, up to five of them."""
-    for ds in series:
-        ds.EchoTime = "95"
-        if strength >= 0.5:
-            ds.RepetitionTime, ds.FlipAngle = "4800", "135"
-        if strength >= 1:
-            ds.EchoTrainLength, ds.PixelBandwidth = 24, "330"
+    """Parameters inside of the protocol, but not those of this scanner: one of them, two, or all.
+
+    Each case draws its own: cases of one maker that were all alike would be no rare variant among so few scans.
+    """
+    count = 1 if strength < 0.5 else 2 if strength < 1 else len(VARIED)
+    for k in rng.permutation(len(VARIED))[:count]:
+        keyword, values = VARIED[int(k)]
+        value = values[int(rng.integers(len(values)))]
+        for ds in series:
+            setattr(ds, keyword, value)
     return list(series)
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from . import converter
 from .cases import Written
 from .fault import STRENGTHS
+from .grounds import EXPORTED, Stack
 
+DIFFUSION = ("DWI", "trace", "ADC")
 FOLDER, WORD = re.compile(r"C\d{5}"), re.compile(r"\w+")
 
 CONFIGURATION = """\
@@ -44,13 +46,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the program said of a trial: its findings, how many stacks it saw of each case, and what it released.
+    """What the program said of a trial: its findings, the stacks that it saw of each case, and what it released.
 
     ``mended`` are the cases of which a damaged image was thrown away by the program itself.
     """
 
     findings: tuple[Finding, ...]
-    stacks: dict[str, int]
+    stacks: Mapping[str, tuple[Stack, ...]]
     seconds: float
     released: Mapping[str, str] = field(default_factory=dict)
     mended: frozenset[str] = frozenset()
@@ -81,7 +83,7 @@ def configure(folder: Path, written: Sequence[Written], trial: str) -> Path:
 def run_program(folder: Path, written: Sequence[Written], trial: str) -> Judged:
     """Run the program on the trial in ``folder``, which holds ``dicom/``: an export where pixels are faulty."""
     configuration = configure(folder, written, trial)
-    command = ["export"] if trial in ("pixel", "converter") else ["qc", "run"]
+    command = ["export"] if trial in EXPORTED else ["qc", "run"]
     before = str(_damaging(folder, written)) if trial == "converter" else ""
     started = time.perf_counter()
     done = _trialbids([*command, str(configuration)], before)
@@ -122,10 +124,10 @@ def read_work(work: Path, written: Sequence[Written], seconds: float = 0.0) -> J
     plan = _rows(work / "plan.tsv")
     by_stack = {row["stack_id"]: _first(row["series_uid"].split(";"), by_series) for row in plan}
     by_subject = {row["subject"]: by_stack[row["stack_id"]] for row in plan} | by_patient
-    stacks: dict[str, int] = {}
+    stacks: dict[str, tuple[Stack, ...]] = {}
     for row in plan:
         case = by_stack[row["stack_id"]]
-        stacks[case] = stacks.get(case, 0) + 1
+        stacks[case] = (*stacks.get(case, ()), _stack(row))
     findings: list[Finding] = []
     for row in _rows(work / "issues.tsv"):
         if row["state"] == "resolved":
@@ -143,6 +145,18 @@ def read_work(work: Path, written: Sequence[Written], seconds: float = 0.0) -> J
         )
     released = {by_stack[row["stack_id"]]: row["bids_path"] for row in plan if row["bids_path"]}
     return Judged(tuple(findings), stacks, seconds, released)
+
+
+def _stack(row: Mapping[str, str]) -> Stack:
+    return Stack(
+        row["stack_id"],
+        row["series_uid"],
+        row["acquisition_id"],
+        row["session"],
+        row["subject"],
+        is_diffusion=row["sequence"] in DIFFUSION,
+        is_dynamic=row["phase_index"] not in ("", "n/a"),
+    )
 
 
 def _first(words: Sequence[str], known: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .cases import Case, Written
 from .fault import STRENGTHS
+from .grounds import Stack, objects_seen, trials_of
 from .program import Finding, Judged
 
 RANK = {"info": 0, "warning": 1, "error": 2}
@@ -97,27 +98,42 @@ def findings_by_case(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return said
 
 
-def alarms(written: Iterable[Written], judged: Judged) -> tuple[dict[tuple[str, str], int], int]:
-    """The clean stacks that each code was raised on, by check and severity; and the number of clean stacks.
+@dataclass(frozen=True)
+class Alarms:
+    """What was said of the clean sessions of one trial: by check and severity the number of objects, and the stacks
+    that were there."""
 
-    A finding that names no stack (a series, a session, a person) counts as one stack of its case.
-    """
+    trial: str
+    raised: Mapping[tuple[str, str], int]
+    stacks: tuple[Stack, ...]
+
+
+def alarms(trial: str, written: Iterable[Written], judged: Judged) -> Alarms:
+    """The false alarms of one trial. An alarm that names no stack counts for its series, or else for its session."""
     clean = {w.case.id for w in written if w.case.what is None}
     objects: dict[tuple[str, str], set[str]] = {}
     for f in judged.findings:
         if f.case in clean:
             objects.setdefault((f.check, f.severity), set()).add(f.stack or f.series or f.case)
-    return {code: len(named) for code, named in objects.items()}, sum(judged.stacks.get(case, 0) for case in clean)
+    raised = {code: len(named) for code, named in objects.items()}
+    return Alarms(trial, raised, tuple(stack for case in sorted(clean) for stack in judged.stacks.get(case, ())))
 
 
-def rows(done: Sequence[Outcome], raised: Mapping[tuple[str, str], int], n_clean: int) -> list[Row]:
+def false_alarms(check: str, severity: str, told: Sequence[Alarms]) -> Share:
+    """On how many objects of the clean data a check was raised, of those that it has looked at."""
+    where = trials_of(check, [alarms.trial for alarms in told])
+    n = sum(objects_seen(check, alarms.stacks) for alarms in told if alarms.trial in where)
+    return Share(min(sum(alarms.raised.get((check, severity), 0) for alarms in told), n), n)
+
+
+def rows(done: Sequence[Outcome], told: Sequence[Alarms]) -> list[Row]:
     """One row a check and severity, of all that was injected or raised on clean data."""
     codes = {(o.case.what.check, o.case.what.severity) for o in done if o.case.what}
-    codes |= {code for code in raised if code[1] != "info"}
-    return [_row(check, severity, done, raised, n_clean) for check, severity in sorted(codes)]
+    codes |= {code for alarms in told for code in alarms.raised if code[1] != "info"}
+    return [_row(check, severity, done, told) for check, severity in sorted(codes)]
 
 
-def _row(check: str, severity: str, done: Sequence[Outcome], raised: Mapping[tuple[str, str], int], n: int) -> Row:
+def _row(check: str, severity: str, done: Sequence[Outcome], told: Sequence[Alarms]) -> Row:
     own = [o for o in done if o.case.what and (o.case.what.check, o.case.what.severity) == (check, severity)]
     compared = [o for o in own if o.dcm2niix is not None]
     return Row(
@@ -126,7 +142,7 @@ def _row(check: str, severity: str, done: Sequence[Outcome], raised: Mapping[tup
         _share(own),
         {s: _share([o for o in own if o.case.strength == s]) for s in STRENGTHS},
         {v: _share([o for o in own if o.case.vendor == v]) for v in sorted({o.case.vendor for o in own})},
-        Share(min(raised.get((check, severity), 0), n), n),
+        false_alarms(check, severity, told),
         Share(sum(o.gap for o in own), len(own)),
         Share(sum(bool(o.dcm2niix) for o in compared), len(compared)),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def decoded(dataset: Dataset, index: int | None = None, raw: bool = False) -> ND
     return pixel_array(dataset, index=index, raw=raw, decoding_plugin=last)
 
 
-def iter_decoded(syntax: str, value: bytes, **described: object) -> Iterator[NDArray[np.generic]]:
+def iter_decoded(syntax: str, value: bytes, **described: Any) -> Iterator[NDArray[np.generic]]:
     """Every frame of the value of a pixel data element, as it is stored; ``described`` are pydicom's names for what
     the header says of it. Raises as :func:`decoded`."""
     plugin = (plugins_for(syntax) or _none(syntax))[0]

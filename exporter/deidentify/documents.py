@@ -212,7 +212,7 @@ def _quality(told: frozenset[str]) -> Spec:
     }
     return {
         "schema": _one_of("trialbids-qc/2"),
-        "verdict": _one_of("pass", "warn", "waived", "fail"),
+        "verdict": _one_of("pass", "warn", "waived"),
         "checks": [check],
         "metrics": Each(METRIC_NAMES.__contains__, Leaf(shapes.is_number)),
     }
@@ -285,6 +285,8 @@ _FIXED: Mapping[str, Spec] = {
         "trial": TRIAL,
         **dict.fromkeys(("subject", "session", "site"), _one_of("table", "path", "tag", "value", "default")),
         "protocol": _one_of("own", *protocol_names()),
+        "tolerances": Each(_like(re.compile(r"[A-Z]\d\d(:[a-z]{4,7})?")), Leaf(shapes.is_number)),
+        "sites with tolerances": COUNT,
         "site rules": COUNT,
         "keep": [WORD],
         "allow-list": COUNT,

@@ -6,7 +6,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,10 +68,18 @@ class NothingReadable(UsageError):
         self.unreadable = unreadable
 
 
-def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Progress) -> Inventory:
+def scan(
+    sources: Sequence[Path],
+    store: Path,
+    *,
+    engine: Engine,
+    progress: Progress,
+    meanwhile: Callable[[], None] | None = None,
+) -> Inventory:
     """Read the headers of all DICOM below ``sources`` (folders, files, archives).
 
     ``store`` is a private folder for what the next run can reuse; it is made if needed and is itself never searched.
+    ``meanwhile`` is as in :meth:`Engine.map`.
     Raises ``UsageError`` where a source does not exist, ``NothingReadable`` where there is no DICOM instance below any.
     """
     _check_sources(sources)
@@ -81,7 +89,7 @@ def scan(sources: Sequence[Path], store: Path, *, engine: Engine, progress: Prog
     before = load(store)
     state = _Scan(walk, before)
     if state.stale or before is None or len(before.files) != len(state.read):
-        _read(state, store, engine, progress)
+        _read(state, store, engine, progress, meanwhile)
     instances = sorted(from_table(Instance, state.table()), key=lambda instance: instance.key)
     unreadable = sorted([*walk.unreadable, *state.unreadable], key=lambda item: (item.path, item.member, item.reason))
     if not instances:
@@ -162,14 +170,14 @@ def _lost_named(listed: Sequence[Unreadable], before: Remembered) -> list[Unread
     ]
 
 
-def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None:
+def _read(state: _Scan, store: Path, engine: Engine, progress: Progress, meanwhile: Callable[[], None] | None) -> None:
     """Read what is stale, saving now and then, and at the end whatever that is."""
     batches = list(_batches(state.stale))
     used = engine if len(batches) > 1 else Serial()
     progress.start("Reading headers", len(state.stale))
     save_next = time.monotonic() + CHECKPOINT_SECONDS
     try:
-        for files, batch in _read_all(used, batches):
+        for files, batch in _read_all(used, batches, meanwhile):
             state.add(files, batch)
             progress.advance(len(files))
             if (began := time.monotonic()) > save_next:
@@ -181,10 +189,12 @@ def _read(state: _Scan, store: Path, engine: Engine, progress: Progress) -> None
     progress.done()
 
 
-def _read_all(engine: Engine, batches: Sequence[tuple[Found, ...]]) -> Iterator[tuple[tuple[Found, ...], Batch]]:
+def _read_all(
+    engine: Engine, batches: Sequence[tuple[Found, ...]], meanwhile: Callable[[], None] | None
+) -> Iterator[tuple[tuple[Found, ...], Batch]]:
     """Every batch with what it gave. The files of a batch that ended its process are read again, each by itself."""
     again: list[tuple[Found]] = []
-    for files, batch in engine.map(read_batch, batches, lost=_nothing):
+    for files, batch in engine.map(read_batch, batches, lost=_nothing, meanwhile=meanwhile):
         if batch is None:
             again += [(found,) for found in files]
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, cast, get_args
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
@@ -113,19 +114,21 @@ def _from_column(array: pa.Array) -> list[Any]:
     if isinstance(array.type, pa.ListType):
         values = _from_column(array.flatten())
         lengths = pc.list_value_length(array)  # pyright: ignore[reportAttributeAccessIssue]
-        stops = lengths.fill_null(0).to_numpy(zero_copy_only=False).cumsum().tolist()
+        stops = np.cumsum([n or 0 for n in lengths.to_pylist()]).tolist()
         return [tuple(values[start:stop]) for start, stop in zip([0, *stops], stops, strict=False)]
     if array.type == pa.string():
         encoded = array.dictionary_encode()
         words: list[str] = [_restored(word) for word in encoded.dictionary.to_pylist()]
-        return [words[index] for index in encoded.indices.to_numpy().tolist()]
+        return [words[index] for index in np.from_dlpack(encoded.indices).tolist()]
     if array.null_count == len(array):
         return [None] * len(array)
-    numbers = array.fill_null(0).to_numpy(zero_copy_only=False).tolist()
+    if array.type == pa.bool_():
+        return array.to_pylist()
+    numbers = np.from_dlpack(array.drop_null()).tolist()  # to_numpy would import pandas where it is installed
     if not array.null_count:
         return numbers
-    valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
-    return [number if known else None for number, known in zip(numbers, valid, strict=True)]
+    known = iter(numbers)
+    return [next(known) if valid else None for valid in np.from_dlpack(array.is_valid().cast(pa.uint8())).tolist()]
 
 
 def _restored(word: str) -> str:

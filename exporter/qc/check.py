@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -11,8 +12,13 @@ from typing import Generic, TypeVar
 ERROR, WARNING, INFO = "error", "warning", "info"
 FAILED_TO_RUN = "Q99"
 Subject = TypeVar("Subject")
+Result = TypeVar("Result")
 Place = tuple[str, str, int]
 """File, member of an archive ("" for a plain file) and frame (0 for a single-frame object)."""
+
+WILD = "an impossible number"
+_WILD = re.compile(r"-?\b(\d{7,}(\.\d+)?|nan|inf)\b")
+"""Numbers of more digits than an image has anything of: a header may hold anything, an identifier too."""
 
 NO_TOLERANCES: Mapping[str, float] = MappingProxyType({})
 
@@ -89,6 +95,8 @@ def run_checks(
 ) -> tuple[Finding, ...]:
     """Every finding of every check on one object, in the order of the table. A check that cannot run is a Q99.
 
+    Of a code with several severities the graver row stands first: what it said is not said again by a slighter one, and
+    what it lets pass (a trial may raise its tolerance) is the slighter one's.
     ``name`` is the object's id and ``stacks`` are those that it concerns. ``tolerances`` hold what the trial or the
     site wants instead of the table's, by :func:`tolerance_key`.
     """
@@ -96,8 +104,15 @@ def run_checks(
     found: list[Finding] = []
     for position, check in enumerate(checks):
         tolerance = tolerances.get(keys[position], check.tolerance) if tolerances else check.tolerance
-        found.extend(_run(check, subject, tolerance, name, stacks))
+        more = _run(check, subject, tolerance, name, stacks)
+        found.extend([f for f in more if not _is_said(f, found)] if found else more)
     return tuple(found)
+
+
+def _is_said(finding: Finding, before: Iterable[Finding]) -> bool:
+    """Whether the same is among the findings before, at another severity."""
+    same = (f for f in before if (f.check, f.evidence.key) == (finding.check, finding.evidence.key))
+    return any(f.severity != finding.severity for f in same)
 
 
 def tolerance_keys(checks: Sequence[Check[Subject]]) -> dict[int, str]:
@@ -117,7 +132,23 @@ def _run(
         return
     for evidence in found:
         concerned = evidence.stacks or stacks
-        yield Finding(check.code, check.severity, evidence.message, evidence, check.level, name, concerned)
+        message = _WILD.sub(WILD, evidence.message)
+        yield Finding(check.code, check.severity, message, evidence, check.level, name, concerned)
+
+
+def measured(
+    measure: Callable[[], Result], otherwise: Result, what: str, stack_id: str
+) -> tuple[Result, tuple[Finding, ...]]:
+    """What is measured of a stack, or ``otherwise`` and a Q99 where that fails: an image leaves without figures too.
+
+    ``what`` is a closed word, in the plural.
+    """
+    try:
+        return measure(), ()
+    except Exception as error:  # noqa: BLE001 - as for checks: what cannot be measured is an issue, and stops nothing
+        message = f"{what} could not be measured: {type(error).__name__}"
+        finding = Finding(FAILED_TO_RUN, WARNING, message, Evidence(message, what), "stack", stack_id, (stack_id,))
+        return otherwise, (finding,)
 
 
 def issue_id(check: str, subject: str, key: str = "") -> str:

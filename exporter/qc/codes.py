@@ -57,6 +57,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "T05": "no phase before contrast",
         "T08": "order of time points and times disagree",
         "T09": "a split dynamic series was joined",
+        "N01": "a line of trial.yaml that may not mean what it says",
         "Q99": "a check failed to run",
     },
     "plan": {

@@ -21,6 +21,8 @@ NORMAL = 1.4826
 """From the median distance to a standard deviation where values are normal."""
 NORMAL_MEAN = 1.2533
 """The same from the mean distance."""
+CONSTANT = 0.01
+"""Of a metric that varies at no site, this share of its mean size stands for a standard deviation (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,10 @@ def robust_z(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def shifts(rows: Iterable[Measured], least: int = LEAST, shift: float = SHIFT, alpha: float = ALPHA) -> list[Shift]:
     """Where a metric drifts by site (S04): of one sequence, the median of a site's images lies more than ``shift``
     from the median of all other sites' images, in robust standard deviations within sites (1.4826 x median distance of
-    an image from its own site's median), and the Mann-Whitney test (Mann & Whitney 1947, doi:10.1214/aoms/1177730491)
-    tells the two apart with p < ``alpha`` after Holm's correction over all tests (Holm 1979,
-    https://www.jstor.org/stable/4615733). Sites of fewer than ``least`` images are not looked at. Greatest first.
+    an image from its own site's median; where nothing varies within sites, :data:`CONSTANT`), and the Mann-Whitney test
+    (Mann & Whitney 1947, doi:10.1214/aoms/1177730491) tells the two apart with p < ``alpha`` after Holm's correction
+    over all tests (Holm 1979, https://www.jstor.org/stable/4615733). Sites of fewer than ``least`` images are not
+    looked at. Greatest first.
 
     The test takes images as independent; those of one patient are not quite, which is why the shift counts too.
     """
@@ -112,6 +115,7 @@ def _tested(sequence: str, metric: str, group: Sequence[Measured], least: int) -
         return
     distances = np.concatenate([np.abs(values - np.median(values)) for values in sites.values()])
     spread = NORMAL * float(np.median(distances)) or NORMAL_MEAN * float(np.mean(distances))
+    spread = spread or CONSTANT * float(np.mean(np.abs(np.concatenate([*sites.values()]))))
     if spread == 0:
         return
     for site, values in sorted(sites.items()):

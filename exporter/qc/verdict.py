@@ -9,6 +9,9 @@ from .check import ERROR, INFO, WARNING, Finding
 
 SCHEMA = "trialbids-qc/2"
 PASS, WARN, WAIVED, FAIL = "pass", "warn", "waived", "fail"
+ABSURD = 1e9
+"""No millimetre, second or count of an image is as great; a header may say anything, somebody's number too."""
+
 NOT_JUDGED = ""
 """The verdict of what is held back before it could be judged."""
 
@@ -64,7 +67,7 @@ def qc_sidecar(
                 "state": "waived" if is_waived(f, waived) else "open",
                 "level": f.level,
                 "message": f.message,
-                "values": {name: _shown(value) for name, value in f.evidence.values if not isinstance(value, str)},
+                "values": {n: _shown(v) for n, v in f.evidence.values if not isinstance(v, str) and abs(v) < ABSURD},
             }
             for f in findings
         ],

@@ -142,7 +142,7 @@ def curated_of(
         issues=ledger.rows,
         cycles=read_cycles(trial.work),
         inspection=inspection,
-        kept=compliance(plan.planned, protocol_of(trial)),
+        kept=compliance(plan.planned, protocol_of(trial), trial.qc.of_site),
         judged=judged,
         hides_sites="site" in trial.suppress,
         keyed=lambda kind, value: pseudonyms.label(kind, "", value),

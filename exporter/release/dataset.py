@@ -261,6 +261,8 @@ def _public_configuration(trial: Trial) -> dict[str, Any]:
         "session": way(trial.session),
         "site": way(trial.site),
         "protocol": trial.protocol_word,
+        "tolerances": {key: limit.number for key, limit in trial.qc.tolerances.items()},
+        "sites with tolerances": len(trial.qc.sites),
         "site rules": len(trial.rules),
         "keep": list(trial.keep),
         "de-identification": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
@@ -25,9 +25,10 @@ from ..places import hold
 from ..plan.row import PlanRow, write_plan
 from ..plan.visits import Visit
 from ..progress import Progress
-from ..qc.check import Finding
+from ..qc.check import ERROR, Finding
 from ..qc.ledger.merge import Run
 from ..qc.ledger.record import Recorded, check_ledger, record_cycle
+from ..qc.verdict import is_waived
 from ..select.flow import Flow
 from ..trial import Trial
 from . import dataset
@@ -46,7 +47,7 @@ from .guard import (
     terms_of,
 )
 from .held import Closed, Held
-from .issues import STEPS, export_issues
+from .issues import STEPS, export_issues, present_in, unseen_of
 from .job import Outcome, lost_job, run_job
 from .linkage import write_linkage
 from .parsimony import account, write_parsimony
@@ -54,7 +55,7 @@ from .people import coarser, people
 from .phenotype import write_phenotype
 from .private import Failure, Private, write_private
 from .proof import Release, prove
-from .quality import judged_images
+from .quality import judged_images, with_release
 from .session import (
     UNFINISHED,
     Fragment,
@@ -70,7 +71,7 @@ from .verify import State, leaks_by_kind, read_leaks, read_states, session_of
 @dataclass(frozen=True, slots=True)
 class Exported:
     """What an export did: the counts, what this run changed, the sessions that failed, the final plan, the flow, and
-    the cycle of checks that it was."""
+    the cycle of checks that it was; ``errors`` are those of the release as a whole that nobody has waived."""
 
     summary: Summary
     run: Changed
@@ -78,23 +79,40 @@ class Exported:
     rows: tuple[PlanRow, ...]
     flow: Flow
     cycle: Recorded
+    errors: tuple[Finding, ...] = ()
 
 
-def export_plan(plan: Plan, trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> Exported:
+def export_plan(
+    plan: Plan,
+    trial: Trial,
+    pseudonyms: Pseudonyms,
+    engine: Engine,
+    progress: Progress,
+    ready: Callable[[], None] | None = None,
+) -> Exported:
     """Make the tree what the plan says. Sessions that are still good are left alone.
 
+    ``ready`` is called once nothing but the folder ``curation`` will change any more.
     Raises ``UsageError`` where the output is not ours, is held by another export, or a table cannot be used.
     """
     with hold(trial, pseudonyms.fingerprint):
-        return _Export(plan, trial, pseudonyms, engine, progress).run()
+        return _Export(plan, trial, pseudonyms, engine, progress, ready).run()
 
 
 class _Export:
     """One run: each method is a step, in the order of :meth:`run`."""
 
-    def __init__(self, plan: Plan, trial: Trial, pseudonyms: Pseudonyms, engine: Engine, progress: Progress) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        trial: Trial,
+        pseudonyms: Pseudonyms,
+        engine: Engine,
+        progress: Progress,
+        ready: Callable[[], None] | None,
+    ) -> None:
         self.plan, self.trial, self.pseudonyms = plan, trial, pseudonyms
-        self.engine, self.progress = engine, progress
+        self.engine, self.progress, self.ready = engine, progress, ready
         self.sessions = Sessions(trial.work, trial.output)
         self.known = self.sessions.known()
         self.drawn = drawings_of(trial.annotations, plan, trial.work)
@@ -267,6 +285,8 @@ class _Export:
         write_phenotype(root, self.clinical, {f.key for f in exported})
         if changes:
             dataset.add_change(root, date.today().isoformat(), changes)
+        if self.ready is not None:
+            self.ready()
         rows = self._final_rows(fragments)
         write_plan(self.trial.work / "plan.tsv", rows)
         write_private(self.trial.work, Private(self.plan, rows, fragments, self.failures, self.drawn.measurements))
@@ -276,6 +296,7 @@ class _Export:
         judged = judged_images(exported, self.plan.quality)
         together = release_findings(exported, judged, self.clinical, self.trial.qc.splits)
         cycle = self._count_cycle(fragments, together)
+        judged = with_release(judged, together, self.plan.quality.waived)
         found = curated_of(self.plan, self.trial, self.pseudonyms, cycle, self.inspection, judged)
         quality = write_curated(root, found)
         dataset.write_curation(root, images, summary.to_json() | quality)
@@ -301,14 +322,18 @@ class _Export:
             leaks=leaks_by_kind([*proof.leaks, *(leak for those in self.leaks.values() for leak in those)]),
             access_denied=bool(self.held),
         )
-        return Exported(summary, run, tuple(self.failures), rows, flow, cycle)
+        waived = self.plan.quality.waived
+        errors = tuple(f for f in together if f.severity == ERROR and not is_waived(f, waived))
+        return Exported(summary, run, tuple(self.failures), rows, flow, cycle, errors)
 
     def _count_cycle(self, fragments: Sequence[Fragment], together: Sequence[Finding]) -> Recorded:
         """What this run found, merged into the ledger of issues; what it could not look at stays as it was."""
         failed = {(f.subject, f.session) for f in self.failures}
         unseen = failed | {(h.subject, h.session) for h in self.held} | {(v.subject, v.session) for v in self.leaks}
+        unseen |= unseen_of(self.plan, self.trial.work)
         issues = export_issues(self.plan, self.clinical, fragments, self._unplaced(), self.held, together)
-        run = Run(datetime.now().astimezone(), version("trialbids"), STEPS, frozenset(unseen))
+        now = datetime.now().astimezone()
+        run = Run(now, version("trialbids"), STEPS, frozenset(unseen), present_in(self.plan))
         return record_cycle(self.trial.work, issues, run)
 
     def _write_flow(self, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> Flow:

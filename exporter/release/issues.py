@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ..annotations.region import Fault
 from ..clinical.rows import ClinicalRows
@@ -12,6 +13,7 @@ from ..qc.check import ERROR, WARNING, Evidence, Finding
 from ..qc.codes import MEANING
 from ..qc.ledger.atlas import atlas_of, noticed
 from ..qc.ledger.issue import Issue, Where, notice
+from ..qc.ledger.row import read_issues
 from ..qc.pixels.failures import code_of, is_fault
 from .held import Held
 from .session import Fragment
@@ -24,7 +26,8 @@ def plan_issues(plan: Plan, clinical: ClinicalRows | None = None) -> Iterator[Is
     """All that is known of the quality of a trial before a pixel is read; ``clinical`` are its tables as they leave."""
     tables = clinical or plan.clinical
     atlas = atlas_of(plan.planned, plan.stacking, plan.visits)
-    yield from atlas.issues(plan.quality.findings)
+    yield from atlas.issues((*plan.quality.of_stacking, *plan.quality.of_headers), "header")
+    yield from atlas.issues(plan.quality.of_plan, "plan")
     said = {(f.check, f.subject) for f in plan.quality.findings if f.level == "subject"}
     yield from noticed([n for n in plan.visits.notices if (n.check, n.subject) not in said], atlas)
     for sentence in (*tables.unmatched, *tables.refused):
@@ -44,11 +47,26 @@ def export_issues(
     yield from _held_issues(held)
     atlas = atlas_of(plan.planned, plan.stacking, plan.visits)
     for fragment in fragments:
-        yield from atlas.issues(_of_fragment(fragment))
-    yield from atlas.issues(released)
+        yield from atlas.issues(_of_fragment(fragment), "pixel")
+    yield from atlas.issues(released, "release")
     for fault in (*(fault for fragment in fragments for fault in fragment.masks.faults), *faults):
         finding = notice(fault.check, "series", fault.severity, fault.message, fault.series_uid)
         yield atlas.issue(finding, "session")
+
+
+def present_in(plan: Plan) -> frozenset[tuple[str, str]]:
+    """The labels of subject and session of everybody in the sources."""
+    return frozenset((v.subject, v.session) for v in plan.visits.all)
+
+
+def unseen_of(plan: Plan, work: Path) -> frozenset[tuple[str, str]]:
+    """Whose issues this run cannot resolve: everybody's, where part of the sources could not be opened.
+
+    Raises ``UsageError`` where ``issues.tsv`` is damaged.
+    """
+    if not plan.inventory.access_denied:
+        return frozenset()
+    return frozenset((row.subject, row.session) for row in read_issues(work).values())
 
 
 def _of_fragment(fragment: Fragment) -> Iterator[Finding]:

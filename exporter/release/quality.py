@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..arrays import array
-from ..qc.check import INFO
+from ..qc.check import INFO, Finding
 from ..qc.metricnames import METRIC_NAMES
 from ..qc.outliers import Measured, outliers
-from ..qc.source import Quality
-from ..qc.verdict import is_waived
+from ..qc.source import Quality, by_stack
+from ..qc.verdict import Waived, is_waived
 from .image import Image
 from .session import Fragment, StackResult
 
@@ -53,6 +53,23 @@ def judged_images(fragments: Iterable[Fragment], quality: Quality) -> list[Judge
             if result.path in paths:
                 rows.append(_judged(paths[result.path], fragment.visit.site, result, quality))
     return _compared(rows)
+
+
+def with_release(rows: Iterable[Judged], findings: Iterable[Finding], waived: Waived) -> list[Judged]:
+    """The images with the codes of what shows only when all sessions are seen together.
+
+    It leaves their verdict alone, which must not change with what other people's sessions hold.
+    """
+    found = by_stack(findings)
+    return [_also(row, found[row.stack_id], waived) if row.stack_id in found else row for row in rows]
+
+
+def _also(row: Judged, findings: Iterable[Finding], waived: Waived) -> Judged:
+    codes = {"error": {*row.errors}, "warning": {*row.warnings}, "info": {*row.infos}, "waived": {*row.waived}}
+    for f in findings:
+        codes["waived" if is_waived(f, waived) else f.severity].add(f.check)
+    errors, warnings, infos, excused = (tuple(sorted(words)) for words in codes.values())
+    return replace(row, errors=errors, warnings=warnings, infos=infos, waived=excused)
 
 
 def measured(rows: Iterable[Judged]) -> list[Measured]:

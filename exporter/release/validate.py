@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, Self
 
 from ..errors import TrialbidsError, UsageError
 
@@ -47,13 +49,40 @@ def validate(root: Path) -> Validation:
 
     Raises ``UsageError`` where the root is no BIDS dataset, ``TrialbidsError`` where the validator itself fails.
     """
-    if not (root / "dataset_description.json").is_file():
-        raise UsageError(f"{root}: is no BIDS dataset (there is no dataset_description.json); give the root of one")
-    roots = [root, *sorted(p.parent for p in root.glob("derivatives/*/dataset_description.json"))]
-    problems = [
-        problem for folder in roots for problem in _run(folder, "." if folder == root else f"derivatives/{folder.name}")
-    ]
-    return Validation(tuple(problems), len(roots), validator_version())
+    with Validator(root) as validator:
+        validator.start()
+        return validator.result()
+
+
+class Validator:
+    """The validator at work, one process a dataset, beside whatever this process does. Use it as a context."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._running: list[_Running] = []
+
+    def start(self) -> None:
+        """Begin. From here on nothing of the tree may change but ``curation``, which BIDS is told to ignore."""
+        if (self.root / "dataset_description.json").is_file():
+            self._running.append(_Running(self.root, "."))
+            for path in sorted(self.root.glob("derivatives/*/dataset_description.json")):
+                self._running.append(_Running(path.parent, f"derivatives/{path.parent.name}"))
+
+    def result(self) -> Validation:
+        """Wait for the end of what was begun. Raises ``UsageError`` where the root was no BIDS dataset then, and
+        ``TrialbidsError`` where the validator itself fails."""
+        if not self._running:
+            sentence = "is no BIDS dataset (there is no dataset_description.json); give the root of one"
+            raise UsageError(f"{self.root}: {sentence}")
+        problems = [problem for one in self._running for problem in one.problems()]
+        return Validation(tuple(problems), len(self._running), validator_version())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for one in self._running:
+            one.end()
 
 
 def validator_version() -> str:
@@ -69,16 +98,38 @@ def _executable() -> str:
     return found
 
 
-def _run(folder: Path, name: str) -> list[Problem]:
-    command = [_executable(), "--format", "json", "--ignoreWarnings", str(folder)]
-    done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
-    try:
-        report = json.loads(done.stdout)
-    except ValueError as error:
-        tail = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise TrialbidsError(
-            f"{folder}: the validator gave no report ({' '.join(tail) or f'exit {done.returncode}'})"
-        ) from error
+class _Running:
+    """The validator on one dataset. What it says goes into files: a pipe would fill, and hold it up."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        command = [_executable(), "--format", "json", "--ignoreWarnings", str(folder)]
+        self.folder, self.name = folder, name
+        self._said, self._errors = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._errors)
+
+    def problems(self) -> list[Problem]:
+        """What it found, once it has ended."""
+        self._process.wait(TIMEOUT_S)
+        for file in (self._said, self._errors):
+            file.seek(0)
+        try:
+            report = json.loads(self._said.read())
+        except ValueError as error:
+            tail = self._errors.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise TrialbidsError(
+                f"{self.folder}: the validator gave no report ({' '.join(tail) or f'exit {self._process.returncode}'})"
+            ) from error
+        return _problems(report, self.name)
+
+    def end(self) -> None:
+        """End it, wherever it is."""
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
+        self._errors.close()
+
+
+def _problems(report: dict[str, Any], name: str) -> list[Problem]:
     issues = [i for i in report["issues"]["issues"] if i.get("severity", "error") == "error"]
     messages = report["issues"].get("codeMessages", {})
     kinds = Counter((i["code"], i.get("subCode", "")) for i in issues)

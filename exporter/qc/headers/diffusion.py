@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ...harmonise import Harmonised
 from ...inventory.instance import Instance
@@ -34,14 +33,6 @@ ADC_LIMIT = 1000.0
 """s/mm²: maps are computed from b-values up to here (PI-RADS v2.1), so a scan of two of them has one."""
 TENSOR_DIRECTIONS = 6
 """Scans of so many directions are made for tensors, and other maps."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Diffusion:
-    """An acquisition with the b-values (s/mm²) that a protocol wants."""
-
-    acquisition: Acquisition
-    wanted: tuple[float, ...]
 
 
 def no_b_value(acquisition: Acquisition, _tolerance: float) -> Iterator[Evidence]:
@@ -128,21 +119,6 @@ def unequal_weightings(acquisition: Acquisition, _tolerance: float) -> Iterator[
                 (("volumes", len(fewer)), ("fewest", min(slices.values())), ("most", most)),
                 stacks=(stack.stack_id,),
             )
-
-
-def unwanted_b_values(diffusion: Diffusion, share: float) -> Iterator[Evidence]:
-    """A measured b-value is none of those that the protocol wants, within a share of it and 10 s/mm²."""
-    if not diffusion.wanted:
-        return
-    for h in measured_of(diffusion.acquisition.stacks):
-        for b in sorted(set(b_values_of(h))):
-            if all(abs(b - want) > max(B_SLACK, share * want) for want in diffusion.wanted):
-                yield Evidence(
-                    f"b = {b:.0f} s/mm2 is not in the protocol",
-                    f"{place_of(h)} b {b:.0f}",
-                    (("b_value", b),),
-                    stacks=(h.stack.stack_id,),
-                )
 
 
 def no_low_b_value(session: Session, highest: float) -> Iterator[Evidence]:
@@ -240,7 +216,4 @@ SESSION_DIFFUSION: tuple[Check[Session], ...] = (
     Check("B01", "acquisition", ERROR, "no b-value beside an ADC map", no_b_value_beside_map),
     Check("B05", "session", WARNING, "no measured b-value of 100 or less", no_low_b_value, 100.0, "s/mm2"),
     Check("B06", "session", WARNING, "ADC absent or on another grid", no_map),
-)
-PROTOCOL_DIFFUSION: tuple[Check[Diffusion], ...] = (
-    Check("B04", "acquisition", WARNING, "b-value not in the protocol", unwanted_b_values, 0.05, "share"),
 )

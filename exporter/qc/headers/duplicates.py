@@ -68,10 +68,10 @@ def same_scan_again(session: Session, _tolerance: float) -> Iterator[Evidence]:
         if h.stack.is_image and (h.stack.first.AcquisitionTime or h.stack.first.AcquisitionDateTime):
             alike[_outline(h.stack)].append(h.stack)
     pairs = [pair for stacks in alike.values() for pair in combinations(stacks, 2) if _are_copies(*pair)]
-    for n, (one, other) in enumerate(pairs, start=1):
+    for one, other in pairs:
         ids = tuple(sorted((one.stack_id, other.stack_id)))
         message = f"two series hold the same {len(one.instances)} images by all that their headers say"
-        yield Evidence(message, f"pair-{n}", (("images", len(one.instances)),), (), ids)
+        yield Evidence(message, " ".join(ids), (("images", len(one.instances)),), (), ids)
 
 
 def _are_copies(one: Stack, other: Stack) -> bool:

@@ -183,7 +183,7 @@ def uneven_times(acquisition: Acquisition, share: float) -> Iterator[Evidence]:
             continue
         usual = median(gaps[k] for k in judged)
         whole = all((h.stack.phase_time_s or 0.0).is_integer() for h in phases)
-        slack = max(share * usual, WHOLE_SECONDS if whole and usual < 2 * WHOLE_SECONDS / share else 0.0)
+        slack = max(share * usual, WHOLE_SECONDS if whole and share * usual < 2 * WHOLE_SECONDS else 0.0)
         worst = max(judged, key=lambda k: abs(gaps[k] - usual))
         if abs(gaps[worst] - usual) > slack + CLOCK_NOISE_S:
             yield Evidence(

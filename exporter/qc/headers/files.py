@@ -21,6 +21,9 @@ NATIVE = frozenset(
 )
 """Transfer syntaxes whose pixel data are as long as the image's shape says (PS3.5 section 8)."""
 
+MADE_BY_SOFTWARE = "1.2.826.0.1.3680043.8.498."
+"""The root of the UIDs that pydicom generates: no scanner has given them."""
+
 CUT = "truncated"
 SEVERITY = {"dicomdir": INFO, "not-a-file": INFO, BROKEN_LINK: WARNING}
 """Of what could not be read, by its reason; all else is an error."""
@@ -178,7 +181,13 @@ def _other_meta(series: Series) -> Iterator[tuple[Evidence, bool]]:
         if what := _META.get(remark):
             message = f"the file meta of {len(instances)} of {len(series.instances)} images names another {what}"
             evidence = Evidence(message, remark, (("images", len(instances)),), places(instances))
-            yield evidence, len(instances) == len(series.instances) > 1
+            yield evidence, len(instances) == len(series.instances) and are_rewritten(instances)
+
+
+def are_rewritten(instances: Sequence[Instance]) -> bool:
+    """Whether all objects of a series were given new identifiers: there are several, or the one says who made it."""
+    several = len({(i.path, i.member) for i in instances}) > 1
+    return several or instances[0].SOPInstanceUID.startswith(MADE_BY_SOFTWARE)
 
 
 def illegible(series: Series, _tolerance: float) -> Iterator[Evidence]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,14 @@ from .thickness import other_step
 
 def check_stack(stack: Stack, *, tolerances: Mapping[str, float] = NO_TOLERANCES) -> tuple[Finding, ...]:
     """Every geometry finding on one stack. Messages hold counts and millimetres only."""
-    return run_checks(GEOMETRY, layout_of(stack), stack.stack_id, (stack.stack_id,), tolerances)
+    return run_checks(GEOMETRY, judged_layout(stack, tolerances), stack.stack_id, (stack.stack_id,), tolerances)
+
+
+def judged_layout(stack: Stack, tolerances: Mapping[str, float] = NO_TOLERANCES) -> Layout:
+    """The layout of a stack, in which gaps miss slices from the factor on that the trial wants of G04."""
+    factor = tolerances.get("G04", MISSING_FACTOR)
+    layout = layout_of(stack)
+    return layout if factor == MISSING_FACTOR else replace(layout, missing=factor)
 
 
 def missing_geometry(layout: Layout, _tolerance: float) -> Iterator[Evidence]:
@@ -65,17 +75,11 @@ def skew_of(orientation: Floats) -> float:
     return max(*(abs(length - 1) for length in lengths), abs(sum(x * y for x, y in zip(row, column, strict=True))))
 
 
-def badly_skewed(layout: Layout, tolerance: float) -> Iterator[Evidence]:
+def skewed(layout: Layout, tolerance: float) -> Iterator[Evidence]:
     """Direction cosines are not unit vectors at a right angle."""
     found = skew(layout)
     if found > tolerance:
         yield Evidence(f"direction cosines are off by {found:.1e}", "", (("skew", found),))
-
-
-def slightly_skewed(layout: Layout, tolerance: float) -> Iterator[Evidence]:
-    """The same within what can still be placed."""
-    if skew(layout) <= BADLY_SKEWED:
-        yield from badly_skewed(layout, tolerance)
 
 
 def was_split(layout: Layout, _tolerance: float) -> Iterator[Evidence]:
@@ -95,7 +99,7 @@ def missing_slices(layout: Layout, factor: float) -> Iterator[Evidence]:
                 f"{missing} slice{'s' * (missing > 1)} missing between slices {k + 1} and {k + 2} of "
                 f"{len(column.along)}{of_volume(layout, column)} (gap {column.gaps[k]:.2f} mm, "
                 f"median {column.median:.2f} mm)",
-                f"v{column.volume}k{k + 1}",
+                f"v{column.volume} {column.along[k]:.0f} mm",  # a place, which stays when other slices come or go
                 (
                     ("missing", missing),
                     ("after", int(k) + 1),
@@ -109,7 +113,7 @@ def uneven(layout: Layout, share: float) -> Iterator[Evidence]:
     """Slice distances vary by more than rounding, or the volumes lie at different places along the normal; gaps that
     miss whole slices are G04's."""
     for column in layout.columns:
-        gaps = column.gaps[column.gaps <= MISSING_FACTOR * column.step]
+        gaps = column.gaps[column.gaps <= layout.missing * column.step]
         worst = float(np.abs(gaps - column.step).max()) if gaps.size else 0.0
         if worst > (slack := max(ROUNDING_MM, share * column.step)) and worst > max(slack, grain(column)) + WRITING_MM:
             yield Evidence(
@@ -210,13 +214,28 @@ def on_other_side(layout: Layout, millimetres: float) -> Iterator[Evidence]:
 
 
 def same_place_twice(layout: Layout, millimetres: float) -> Iterator[Evidence]:
-    """Two slices of one volume lie at the same position."""
+    """Two slices of one volume lie at the same position, or of one b-value."""
     for column in layout.columns:
         twice = int((np.abs(column.gaps) <= millimetres).sum())
         if twice:
             yield Evidence(
                 f"{twice} slice positions are met twice in one volume", f"v{column.volume}", (("twice", twice),)
             )
+    yield from same_weighting_twice(layout.stack)
+
+
+def same_weighting_twice(stack: Stack) -> Iterator[Evidence]:
+    """At one b-value and direction some slices are there once more, too few of them to be a repetition."""
+    weightings = tuple(zip_longest(stack.bvalues, stack.directions))
+    if stack.n_volumes < 2 or len(weightings) != stack.n_volumes:
+        return
+    slices = Counter(stack.volume)
+    whole = max(slices.values())
+    for n, weighting in enumerate(weightings):
+        others = [slices[k] for k, other in enumerate(weightings) if k != n and other == weighting]
+        if 0 < slices[n] <= MOST_TWICE * whole and whole in others:
+            message = f"{slices[n]} of {whole} slice positions are met once more at one b-value"
+            yield Evidence(message, f"weighting v{n}", (("twice", slices[n]),))
 
 
 def of_volume(layout: Layout, column: Column) -> str:
@@ -224,15 +243,16 @@ def of_volume(layout: Layout, column: Column) -> str:
     return f" of volume {column.volume + 1}" if layout.stack.n_volumes > 1 else ""
 
 
-BADLY_SKEWED = 1e-3
+MOST_TWICE = 0.5
+"""More slices of a weighting than this share are a repetition of it that was broken off."""
 PLACELESS_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("1.", "3.1", "6.", "7", "12.", "77.1.", "481.1"))
 """Radiographs and mammograms, ultrasound, secondary captures, angiography, visible light, radiotherapy images."""
 PLACELESS_MODALITIES = frozenset({"CR", "DX", "MG", "US", "XA", "RF", "SC", "OT", "XC", "ES", "GM", "SM", "OP"})
 
 GEOMETRY: tuple[Check[Layout], ...] = (
     Check("G01", "instance", ERROR, "position, orientation or spacing missing", missing_geometry),
-    Check("G02", "instance", ERROR, "orientation not unit or not orthogonal", badly_skewed, BADLY_SKEWED),
-    Check("G02", "instance", WARNING, "orientation not unit or not orthogonal", slightly_skewed, 1e-4),
+    Check("G02", "instance", ERROR, "orientation not unit or not orthogonal", skewed, 1e-3),
+    Check("G02", "instance", WARNING, "orientation not unit or not orthogonal", skewed, 1e-4),
     Check("G03", "series", INFO, "several orientations were split", was_split),
     Check("G04", "stack", ERROR, "slices missing", missing_slices, MISSING_FACTOR, "steps"),
     Check("G05", "stack", WARNING, "slice spacing uneven", uneven, 0.05, "share"),

@@ -99,16 +99,28 @@ def other_bodypart(series: Series, _tolerance: float) -> Iterator[Evidence]:
     """BodyPartExamined names a part that the image, by all else that is known of it, does not show."""
     wrong: dict[tuple[str, str], list[str]] = {}
     for h in series.stacks:
-        told, found = part_of_tag(h.stack.first.BodyPartExamined), h.record.bodypart
-        if told and found != UNKNOWN and not can_agree(told, found):
+        if is_doubtful(h):
+            told, found = part_of_tag(h.stack.first.BodyPartExamined), h.record.bodypart
             wrong.setdefault((told, found), []).append(h.stack.stack_id)
     for (told, found), stacks in wrong.items():
         message = f"BodyPartExamined says {told}, all else says {found}"
         yield Evidence(message, f"{told}-{found}", (), (), tuple(stacks))
 
 
-def unlike_its_siblings(session: Session, at_least: float) -> Iterator[Evidence]:
-    """BodyPartExamined of one series differs from that of all others in the same frame of reference."""
+def is_doubtful(h: Harmonised) -> bool:
+    """Whether BodyPartExamined names a part that cannot be the one that all else speaks for."""
+    told, found = part_of_tag(h.stack.first.BodyPartExamined), h.record.bodypart
+    return bool(told) and found != UNKNOWN and not can_agree(told, found)
+
+
+def is_unplanned(told: str, bodyparts: Collection[str]) -> bool:
+    """Whether a part is none that the protocol scans; where it names none, or the part is "", it is not."""
+    return bool(told and bodyparts) and not any(can_agree(told, part) for part in bodyparts)
+
+
+def unlike_its_siblings(session: Session, at_least: float, bodyparts: Collection[str] = ()) -> Iterator[Evidence]:
+    """BodyPartExamined of one series differs from that of all others in the same frame of reference, and the protocol
+    of these ``bodyparts`` does not say already that it is wrong."""
     by_frame: dict[str, dict[str, list[Harmonised]]] = {}
     for h in session.stacks:
         part, frame = part_of_tag(h.stack.first.BodyPartExamined), h.stack.first.FrameOfReferenceUID
@@ -118,7 +130,7 @@ def unlike_its_siblings(session: Session, at_least: float) -> Iterator[Evidence]
         usual = max(sorted(parts), key=lambda part: len(_series(parts[part])))
         for part, members in parts.items():
             is_alone = len(_series(members)) * at_least <= len(_series(parts[usual]))
-            if part != usual and is_alone and not can_agree(part, usual):
+            if part != usual and is_alone and not can_agree(part, usual) and not is_unplanned(part, bodyparts):
                 stacks = tuple(h.stack.stack_id for h in members)
                 yield Evidence(f"BodyPartExamined says {part}, its neighbours say {usual}", part, (), (), stacks)
 
@@ -145,10 +157,11 @@ def identity_checks(bodyparts: Collection[str] = ()) -> tuple[Check[Series], ...
         raise ValueError(f"bodyparts: {', '.join(sorted(unknown))}: not in the list of body parts")
 
     def outside_protocol(series: Series, _tolerance: float) -> Iterator[Evidence]:
-        """BodyPartExamined names no part of the protocol's."""
-        for told in sorted({part_of_tag(i) for i in {i.BodyPartExamined for i in series.instances}} - {""}):
-            if bodyparts and not any(can_agree(told, part) for part in bodyparts):
-                yield Evidence(f"BodyPartExamined says {told}, which the protocol does not scan", f"protocol-{told}")
+        """BodyPartExamined names no part of the protocol's, and nothing else of the series says so already."""
+        doubted = {part_of_tag(h.stack.first.BodyPartExamined) for h in series.stacks if is_doubtful(h)}
+        named = {part_of_tag(tag) for tag in {i.BodyPartExamined for i in series.instances}}
+        for told in sorted(part for part in named - doubted if is_unplanned(part, bodyparts)):
+            yield Evidence(f"BodyPartExamined says {told}, which the protocol does not scan", f"protocol-{told}")
 
     return (
         Check("C05", "series", ERROR, "several modalities in a series", several_modalities, source=SERIES),
@@ -161,9 +174,19 @@ def identity_checks(bodyparts: Collection[str] = ()) -> tuple[Check[Series], ...
 
 
 IDENTITY_SERIES = identity_checks()
-IDENTITY_SESSION: tuple[Check[Session], ...] = (
-    Check("C08", "series", WARNING, "BodyPartExamined is unlike its neighbours'", unlike_its_siblings, SIBLINGS),
-)
+
+
+def session_checks(bodyparts: Collection[str] = ()) -> tuple[Check[Session], ...]:
+    """The table of checks of a session; ``bodyparts`` are those of the trial's protocol, where it names any."""
+
+    def unlike(session: Session, at_least: float) -> Iterator[Evidence]:
+        """:func:`unlike_its_siblings`."""
+        yield from unlike_its_siblings(session, at_least, bodyparts)
+
+    return (Check("C08", "series", WARNING, "BodyPartExamined is unlike its neighbours'", unlike, SIBLINGS),)
+
+
+IDENTITY_SESSION = session_checks()
 
 
 def person_checks(schedule: Schedule, is_listed: bool = False) -> tuple[Check[Person], ...]:

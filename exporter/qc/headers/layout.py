@@ -58,10 +58,12 @@ class Column:
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """A stack with its slice positions. ``columns`` is empty for mosaics, where one instance holds all slices, and
-    where a position or orientation is missing or degenerate (check G01)."""
+    where a position or orientation is missing or degenerate (check G01). A gap of more than ``missing`` steps misses
+    slices."""
 
     stack: Stack
     columns: tuple[Column, ...]
+    missing: float = MISSING_FACTOR
 
     @property
     def instances(self) -> tuple[Instance, ...]:

@@ -14,14 +14,15 @@ from ...plan.visits import Visits
 from ...stacks import Stacking
 from ..check import NO_TOLERANCES, Check, Finding, Place, run_checks
 from ..views import Acquisition, Person, Series, Session, acquisitions_of, persons_of, sessions_of
+from .colours import COLOURS
 from .counts import COUNTS
 from .diffusion import DIFFUSION, SESSION_DIFFUSION
 from .duplicates import DUPLICATES_SERIES, DUPLICATES_SESSION
 from .dynamic import DYNAMIC
 from .files import file_checks
-from .geometry import GEOMETRY
-from .identity import IDENTITY_SESSION, identity_checks, person_checks
-from .layout import Layout, layout_of
+from .geometry import GEOMETRY, judged_layout
+from .identity import identity_checks, person_checks, session_checks
+from .layout import Layout
 from .siblings import SIBLINGS
 from .torn import TORN
 
@@ -52,8 +53,8 @@ def tables_of(
 ) -> Tables:
     """Every check of headers. ``layouts`` are the inventory's sets of attributes by name, ``schedule`` the trial's
     visits, ``bodyparts`` those of its protocol; ``is_listed`` says that the trial names its subjects in a table."""
-    series = (*file_checks(layouts), *identity_checks(bodyparts), *DUPLICATES_SERIES, *TORN, *COUNTS)
-    session = (*IDENTITY_SESSION, *DUPLICATES_SESSION, *SIBLINGS, *SESSION_DIFFUSION)
+    series = (*file_checks(layouts), *identity_checks(bodyparts), *DUPLICATES_SERIES, *TORN, *COUNTS, *COLOURS)
+    session = (*session_checks(bodyparts), *DUPLICATES_SESSION, *SIBLINGS, *SESSION_DIFFUSION)
     return Tables(series, GEOMETRY, (*DIFFUSION, *DYNAMIC), session, person_checks(schedule, is_listed))
 
 
@@ -75,7 +76,8 @@ def check_headers(
     for h in harmonised:
         if h.stack.is_image and tables.stack:
             site = visits.of(h.stack.first).site
-            found.extend(run_checks(tables.stack, layout_of(h.stack), h.stack.stack_id, _ids([h]), tolerances(site)))
+            layout = judged_layout(h.stack, tolerances(site))
+            found.extend(run_checks(tables.stack, layout, h.stack.stack_id, _ids([h]), tolerances(site)))
     sessions = sessions_of(harmonised, visits)
     for session in sessions:
         found.extend(_of_session(session, tables, tolerances(session.visit.site)))

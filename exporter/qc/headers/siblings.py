@@ -38,13 +38,26 @@ class Extent:
 
     @property
     def scan(self) -> tuple[Hashable, ...]:
-        """The groups of one plane whose members have the same slices: one acquisition, all of diffusion, all fast
-        gradient echoes of one timing (flip angles, before and after the agent)."""
-        acquisition = ("acquisition", self.harmonised.stack.acquisition_id)
+        """The groups of one plane whose members have the same slices: one acquisition, all of diffusion, what one
+        excitation gave (Dixon products, echoes), all fast gradient echoes of one timing (flip angles, before and after
+        the agent)."""
+        groups: list[Hashable] = [("acquisition", self.harmonised.stack.acquisition_id)]
         if self.signature.kind:
-            return acquisition, ("diffusion",)
-        quick = self.signature.is_fast_gradient_echo and not self.signature.is_derived
-        return (acquisition, ("quick", self.signature.timing)) if quick else (acquisition,)
+            return *groups, ("diffusion",)
+        if moment := self.moment:
+            groups.append(("excitation", *moment))
+        if self.signature.is_fast_gradient_echo and not self.signature.is_derived:
+            groups.append(("quick", self.signature.timing))
+        return tuple(groups)
+
+    @property
+    def moment(self) -> tuple[Hashable, ...]:
+        """When and how all slices of a volume were excited at once, () where that is not told."""
+        first = self.harmonised.stack.first
+        times = {i.AcquisitionTime for i in self.harmonised.stack.instances}
+        if len(times) > 1 or not first.AcquisitionTime or not first.RepetitionTime:
+            return ()
+        return first.AcquisitionDate, first.AcquisitionTime, first.RepetitionTime, first.FlipAngle
 
     def lost_of(self, other: Extent) -> int:
         """How many slices of the other this one lacks at its ends; 0 where it is no part of the other's grid."""

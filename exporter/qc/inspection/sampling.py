@@ -70,6 +70,7 @@ def _stacks(work: Path) -> dict[str, str]:
     if not path.is_file():
         raise UsageError(f"{path}: there is no plan; give the work folder of the tree with --work")
     try:
-        return {row["bids_path"]: row["stack_id"] for row in read_tsv(path) if row["final_decision"] == "keep"}
+        rows = [row for row in read_tsv(path) if row["bids_path"] and row["final_decision"] in ("keep", "")]
+        return {row["bids_path"]: row["stack_id"] for row in rows}
     except (ValueError, KeyError) as error:
         raise UsageError(f"{path}: was changed by hand; run trialbids export again") from error

@@ -27,13 +27,14 @@ class Atlas:
         Without a ``step`` it is of that at which its check runs.
         """
         stack_id = finding.stacks[0] if len(finding.stacks) == 1 else ""
-        stack_id = finding.subject if finding.level == "stack" else stack_id
+        stack_id = finding.subject if finding.level == "stack" and finding.subject in self.stacks else stack_id
         concerned = [self.stacks[s] for s in finding.stacks or (stack_id,) if s in self.stacks]
         if not concerned and finding.subject in self.series:
             concerned = [self.series[finding.subject]]
-        uid = finding.subject if finding.level == "series" else _same(w.series_uid for w in concerned)
+        is_series = finding.level == "series" and finding.subject in self.series
+        uid = finding.subject if is_series else _same(w.series_uid for w in concerned)
         subject, session = (_same(getattr(w, name) for w in concerned) for name in ("subject", "session"))
-        if finding.level == "subject" and not subject:
+        if finding.level == "subject" and not concerned:
             subject = finding.subject
         site = _same(w.site for w in concerned) or self.sites.get(subject, "")
         where = Where(uid, subject, session, site)

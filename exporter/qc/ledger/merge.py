@@ -17,6 +17,7 @@ from .row import OPEN, RESOLVED, SEVERITIES, WAIVED, Row
 from .waivers import Waiver
 
 FOUND_AGAIN = "found again after it was resolved"
+NO_IMAGES = "its session is no longer among the sources"
 BY_HAND = "was marked as waived, but waivers.tsv knows no waiver of it: use trialbids qc waive"
 
 
@@ -26,12 +27,14 @@ class Run:
 
     ``unseen`` are labels of subject and session of whom this run saw nothing or not all, though they may be there: a
     folder that could not be opened, a session that failed. Their issues stay as they are where they are not found.
+    ``present`` are the labels of all sessions of the sources, where they are told.
     """
 
     when: datetime
     version: str
     steps: tuple[str, ...]
     unseen: frozenset[tuple[str, str]] = frozenset()
+    present: frozenset[tuple[str, str]] | None = None
 
     @property
     def today(self) -> date:
@@ -64,7 +67,7 @@ def merged(
         if name in found:
             continue
         looked = _was_looked_for(row, run) and (row.check, row.object) not in failed
-        rows[name] = _gone(row, cycle) if looked else restated(row, waivers.get(name), run.today, cycle)
+        rows[name] = _gone(row, run, cycle) if looked else restated(row, waivers.get(name), run.today, cycle)
     return rows
 
 
@@ -107,10 +110,12 @@ def _found(before: Row | None, issue: Issue, run: Run, waiver: Waiver | None, cy
     return _stated(kept, before.state, waiver, run.today, cycle)
 
 
-def _gone(row: Row, cycle: int) -> Row:
+def _gone(row: Row, run: Run, cycle: int) -> Row:
     if row.state == RESOLVED:
         return row
-    return replace(row, state=RESOLVED, cycle_changed=cycle, waived_by="", waived_until="", note="")
+    lost = run.present is not None and row.session and (row.subject, row.session) not in run.present
+    note = NO_IMAGES if lost else ""
+    return replace(row, state=RESOLVED, cycle_changed=cycle, waived_by="", waived_until="", note=note)
 
 
 def _stated(row: Row, before: str, waiver: Waiver | None, today: date, cycle: int) -> Row:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from ...errors import UsageError
+from ..codes import MEANING
 from .cycles import Standing, read_cycles, read_standings, standings
 from .merge import restated
 from .record import coming_cycle
@@ -77,11 +78,11 @@ def _is_asked(check: str, site: str, asked: Asked) -> bool:
 def _check(asked: Asked, known: Sequence[Row] | Sequence[Standing]) -> None:
     """Refuse a filter that nothing can pass because its word is not known."""
     for option, words, there in (
-        ("--check", asked.checks, sorted({k.check for k in known})),
+        ("--check", asked.checks, sorted(MEANING)),
         ("--site", asked.sites, sorted({k.site for k in known if k.site})),
         ("--state", asked.states, list(STATES)),
     ):
         for word in words:
             if word not in there:
                 expected = f"expected one of {', '.join(there)}" if there else "no issue has one"
-                raise UsageError(f"{option} {word}: no issue has this; {expected}")
+                raise UsageError(f"{option} {word}: there is none; {expected}")

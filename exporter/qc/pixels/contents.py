@@ -33,9 +33,11 @@ def constant_inside(pixels: Pixels, share: float) -> Iterator[Evidence]:
 
 
 def constant_elsewhere(pixels: Pixels, share: float) -> Iterator[Evidence]:
-    """The same in the first or last slices of an original image, or anywhere in a derived one."""
+    """The same in the first or last slices of an original image, or anywhere in a derived one; and between slices that
+    are not where no error is made of it."""
     inside, ends = _constant(pixels, share)
     if pixels.is_original:
+        yield from _said_constant(pixels, inside, "inside the image", "inside")
         yield from _said_constant(pixels, ends, "at the first or last slices", "ends")
     else:
         yield from _said_constant(pixels, inside | ends, "in a derived image", "derived")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 
 import cv2
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .view import Pixels
 
 BYTES = 8
-"""Of a digest. Among a million slices two different ones meet with a chance of 3 in 100 million."""
+"""Of a digest: SHA-256, cut, which processors reckon faster than shorter ones. Among a million slices two different
+ones meet with a chance of 3 in 100 million."""
 FEWEST_LEVELS = 8
 """A slice that spans fewer whole numbers is empty or drawn, and may be equal by chance."""
 MOST_SLICES = 4096
@@ -19,7 +20,7 @@ MOST_SLICES = 4096
 
 
 def slice_digests(pixels: Pixels) -> tuple[str, ...]:
-    """A digest (16 hexadecimal digits, blake2b) of the stored bytes of every slice, volume by volume.
+    """A digest (16 hexadecimal digits, the first of SHA-256) of the stored bytes of every slice, volume by volume.
 
     Slices that are constant or nearly so are left out: they are equal in many images.
     """
@@ -32,9 +33,7 @@ def slice_digests(pixels: Pixels) -> tuple[str, ...]:
         planes = _slices(pixels.volume(n).raw, pixels.slice_axis)
         order = told[::-1] if pixels.backwards else told
         found = [
-            blake2b(plane, digest_size=BYTES).hexdigest()
-            for plane, is_told in zip(planes, order, strict=True)
-            if is_told
+            sha256(plane).hexdigest()[: 2 * BYTES] for plane, is_told in zip(planes, order, strict=True) if is_told
         ]
         digests += found[::-1] if pixels.backwards else found
     return tuple(digests)

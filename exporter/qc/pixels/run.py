@@ -9,7 +9,7 @@ from trialbids.mappings.record import Record
 
 from ...convert.volume import Volume
 from ...stacks.stack import Stack
-from ..check import NO_TOLERANCES, Finding
+from ..check import NO_TOLERANCES, Finding, measured
 from ..metrics import measure
 from . import checks
 from .digests import slice_digests
@@ -36,15 +36,18 @@ def examine(
     record: Record,
     tolerances: Mapping[str, float] = NO_TOLERANCES,
     paths: Paths = NO_FILES,
-    texts: int = 0,
+    has_text: bool = False,
     changed: bool = False,
 ) -> Examined:
-    """Everything about a volume that is in memory. No check raises; one that fails is a finding.
+    """Everything about a volume that is in memory. No check and no measurement raises; one that fails is a finding.
 
-    ``paths`` are the stack's files where they are at hand (:func:`.stored.files_at_hand`), ``texts`` the number of
-    places where text was detected that a person has allowed; ``changed`` voxels are no longer those of the files.
+    ``paths`` are the stack's files where they are at hand (:func:`.stored.files_at_hand`); ``has_text`` says that text
+    was detected that a person let leave; ``changed`` voxels are no longer those of the files.
     """
     picture = Picture(volume)
-    pixels = Pixels(picture, stack, record, texts, paths, changed)
+    pixels = Pixels(picture, stack, record, has_text, paths, changed)
     findings = checks.check_pixels(pixels, tolerances)
-    return Examined(findings, measure(picture), sketch_of(pixels), slice_digests(pixels))
+    metrics, no_metrics = measured(lambda: measure(picture), {}, "metrics", stack.stack_id)
+    sketch, no_sketch = measured(lambda: sketch_of(pixels), None, "small copies", stack.stack_id)
+    digests, no_digests = measured(lambda: slice_digests(pixels), (), "digests", stack.stack_id)
+    return Examined((*findings, *no_metrics, *no_sketch, *no_digests), metrics, sketch, digests)

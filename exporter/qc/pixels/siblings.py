@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,21 +43,30 @@ class Siblings:
 
     @cached_property
     def dynamic(self) -> Sequence[Dynamic]:
-        """Every dynamic acquisition of at least two phases that lie on one grid; where there are several, that of
-        most."""
+        """Of every dynamic acquisition each product (water, fat, an echo, a flip angle) of at least two phases that lie
+        on one grid; where there are several grids, that of most."""
         found = []
         for group in self.acquisitions:
-            phases = [s for s in group if self.records[s.stack_id].sequence in ("DCE", "T1w") and not s.bvalues]
-            kin = max(([p for p in phases if same_grid(p, one)] for one in phases), key=len, default=[])
-            if len(kin) > 1:
-                kin.sort(key=lambda s: (s.phase_index or 0, s.phase_time_s or 0.0))
-                found.append(Dynamic(tuple(kin), tuple(self.records[s.stack_id] for s in kin)))
+            for phases in self._by_product(group):
+                kin = max(([p for p in phases if same_grid(p, one)] for one in phases), key=len)
+                if len(kin) > 1:
+                    kin.sort(key=lambda s: (s.phase_index or 0, s.phase_time_s or 0.0))
+                    found.append(Dynamic(tuple(kin), tuple(self.records[s.stack_id] for s in kin)))
         return found
+
+    def _by_product(self, group: Sequence[Sketch]) -> Iterable[Sequence[Sketch]]:
+        """The phases of an acquisition by what one excitation gave."""
+        products: dict[Hashable, list[Sketch]] = defaultdict(list)
+        for sketch in group:
+            r = self.records[sketch.stack_id]
+            if r.sequence in ("DCE", "T1w") and not sketch.bvalues:
+                products[r.dixon, r.part, r.echo_index, r.flip_index].append(sketch)
+        return products.values()
 
 
 @dataclass(frozen=True, eq=False)
 class Dynamic:
-    """The phases of one dynamic acquisition, in order, with their records."""
+    """The phases of one product of a dynamic acquisition, in order, with their records."""
 
     phases: Sequence[Sketch]
     records: Sequence[Record]
@@ -72,6 +81,11 @@ class Dynamic:
         early = self.phases[:-n_late]
         native = [s for s, r in zip(early, self.records, strict=False) if r.agent == "without"] or early[:1]
         return enhancement(mean_of(native), mean_of(self.phases[-n_late:]))
+
+    @property
+    def shows_water(self) -> bool:
+        """Whether what the agent brightens is in the image: fat alone does not enhance."""
+        return self.records[0].dixon != "fat"
 
     @property
     def says_contrast(self) -> bool:

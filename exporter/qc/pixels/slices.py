@@ -27,16 +27,19 @@ DARK_SHARE = 0.15
 """Of what either of two slices shows: if both show less, one of them is dark."""
 DEEPEST = 0.02
 """Of Otsu's threshold: darker pixels count as this bright, so that ratios stay finite."""
-SINGLE, STEP, BRIGHT_END = np.log(1.1), np.log(1.12), np.log(1.35)
+SINGLE, STEP, BRIGHT_END = np.log(1.06), np.log(1.12), np.log(1.35)
 """Smaller jumps of the logarithm are no fault: of one slice, of all slices from one on, of the first or last slice."""
 FEWEST_REPEATS, MOVING = 5, np.log(1.5)
 """A time series has so many volumes at least; the least jump within one of them."""
 COHERENT = 0.3
 """Neighbouring pixels of a slice correlate at least so, or there is nothing to see in it but noise."""
+ALIKE = 0.6
+"""Nor is there where neighbouring slices correlate less than this: fine detail that goes on is no noise."""
 SHARE_OF_SLICES = 0.2
 """Pixels that are foreground in so many slices are compared between all."""
-FOREIGN = 0.05
-"""A slice is foreign where its two neighbours are more alike, by this, than either is to it."""
+FOREIGN, STRANGE = 0.05, 0.25
+"""A slice is foreign where its two neighbours are more alike, by the first, than either is to it, and by more than is
+usual in the volume; and in any case by the second, for slices that differ much tell nothing of what is usual."""
 SWAPPED = 0.05
 """Two slices were exchanged where each suits the other's neighbours better than its own, by this."""
 FEWEST_TO_ORDER, ORDERED = 8, 0.8
@@ -153,7 +156,7 @@ def unlike(pixels: Pixels, least: float) -> Iterator[Evidence]:
         if least_jump:
             return  # within one repeat, motion alone makes slices unlike
         likeness = likeness_of(images)
-        if likeness.coherence < COHERENT:
+        if likeness.coherence < COHERENT and np.median(np.diagonal(likeness.inner, 1)) < ALIKE:
             continue
         words, slices = misplaced(likeness, least)
         if slices:
@@ -197,7 +200,8 @@ def foreigners(r: Floats) -> list[int]:
     n = len(r)
     margin = np.array([r[k - 1, k + 1] - max(r[k - 1, k], r[k, k + 1]) for k in range(1, n - 1)])
     spread = float(np.median(np.abs(margin - np.median(margin))))
-    return [int(k) + 1 for k in np.flatnonzero(margin > max(FOREIGN, np.median(margin) + 6 * spread))]
+    usual = float(np.median(margin))
+    return [int(k) + 1 for k in np.flatnonzero(margin > max(FOREIGN, min(usual + 6 * spread, max(usual, 0) + STRANGE)))]
 
 
 def exchanged(r: Floats) -> list[int]:
@@ -244,7 +248,8 @@ def _correlations(rows: Images) -> Floats:
     centred = rows - rows.mean(axis=1, keepdims=True)
     norms = np.sqrt(np.einsum("ij,ij->i", centred, centred))
     scaled = centred / np.where(norms > 0, norms, 1)[:, np.newaxis]
-    return (scaled @ scaled.T).astype(np.float64)
+    # Not "@": OpenBLAS would wake its threads for a product of half a millisecond, and wait for them.
+    return np.einsum("ij,kj->ik", scaled, scaled).astype(np.float64)
 
 
 def _rowwise(a: Images, b: Images) -> Images:

@@ -14,6 +14,7 @@ from trialbids.mappings.record import Record
 from ...convert.grid import Grid, Placement, expected_grids, place
 from ...convert.pixels import PixelReader
 from ...errors import ConversionError
+from ...inventory.instance import Instance
 from ...stacks.stack import Stack
 from ..check import Place
 from .picture import Picture
@@ -29,7 +30,7 @@ MOST_REDUCED = 48_000_000
 class Pixels:
     """One image in memory. ``picture`` is its first volume; all volumes have the slices of the stack.
 
-    ``texts`` counts the places where text was detected that a person has allowed. ``paths`` are the stack's files by
+    ``has_text`` says that text was detected in it, and that a person let it leave. ``paths`` are the stack's files by
     (path, member) where they are still at hand, see :func:`.stored.files_at_hand`; ``changed`` says that the voxels are
     no longer theirs (a face was removed).
     """
@@ -37,7 +38,7 @@ class Pixels:
     picture: Picture
     stack: Stack
     record: Record
-    texts: int = 0
+    has_text: bool = False
     paths: Paths = field(default_factory=dict)
     changed: bool = False
 
@@ -131,11 +132,17 @@ class Pixels:
 
     def places(self, slices: Iterable[tuple[int, int]]) -> tuple[Place, ...]:
         """The instances that hold these (volume, slice) pairs, each once."""
-        of_volume: dict[int, list[Place]] = {}
-        for instance, n in zip(self.stack.instances, self.stack.volume, strict=True):
-            of_volume.setdefault(n, []).append(instance.key)
-        found = (of_volume[n][min(k, len(of_volume[n]) - 1)] for n, k in slices if n in of_volume)
+        of_volume = instances_by_volume(self.stack)
+        found = (of_volume[n][min(k, len(of_volume[n]) - 1)].key for n, k in slices if n in of_volume)
         return tuple(dict.fromkeys(found))
+
+
+def instances_by_volume(stack: Stack) -> dict[int, list[Instance]]:
+    """The instances of each volume, in slice order."""
+    of_volume: dict[int, list[Instance]] = {}
+    for instance, n in zip(stack.instances, stack.volume, strict=True):
+        of_volume.setdefault(n, []).append(instance)
+    return of_volume
 
 
 def _slice_extremes(raw: NDArray[np.generic], axis: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:

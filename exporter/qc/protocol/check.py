@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from trialbids.mappings.protocol import Protocol
@@ -14,15 +14,12 @@ from ...trial import Trial
 from ..check import NO_TOLERANCES, Finding, run_checks
 from .agreement import AGREEMENT
 from .conformance import EXAMINATION, FILLED
-from .fill import Examination, examinations
+from .fill import Examination, Tolerances, examinations
 from .scanners import SCANNERS, uses_of
 from .variants import VARIANTS, members_of
 
 PROTOCOL = (*EXAMINATION, *FILLED, *VARIANTS, *AGREEMENT, *SCANNERS)
 """Every check of this folder; each table has a level of its own to look at."""
-
-Tolerances = Callable[[str], Mapping[str, float]]
-"""What a site wants instead of a table's own tolerances, by the site's label."""
 
 
 def protocol_of(trial: Trial) -> Protocol:
@@ -49,8 +46,8 @@ def check_protocol(
     everything = tuple(planned)
     at = cache(lambda site: dict(tolerances(site)))
     found: list[Finding] = []
-    if protocol.slots or protocol.bodyparts:
-        for examination in examinations(everything, protocol):
+    if protocol.slots:
+        for examination in examinations(everything, protocol, at):
             found.extend(_of_examination(examination, at(examination.visit.site)))
     for member in members_of(everything):
         scan = member.scan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trialbids.mappings.parameters import PARAMETERS
@@ -10,9 +10,9 @@ from trialbids.mappings.protocol import Protocol
 
 from ...plan.build import Planned
 from ...tables import tsv_bytes
+from ..check import NO_TOLERANCES
 from ..names import PRESENT
-from .conformance import SHARE
-from .fill import Examination, Filled, examinations, outside
+from .fill import SHARE, Examination, Filled, Tolerances, examinations, outside
 
 COMPLIANCE_FILE = "compliance.tsv"
 COLUMNS = ("site", "slot", "parameter", "n", "n_within", "share", "observed", "wanted", "unit")
@@ -49,30 +49,35 @@ class Row:
         }  # fmt: skip
 
 
-def compliance(planned: Iterable[Planned], protocol: Protocol) -> tuple[Row, ...]:
-    """How far each site keeps the protocol, by site, then slot and parameter in the order of the protocol."""
+def compliance(
+    planned: Iterable[Planned], protocol: Protocol, tolerances: Tolerances = lambda site: NO_TOLERANCES
+) -> tuple[Row, ...]:
+    """How far each site keeps the protocol, by site, then slot and parameter in the order of the protocol; within the
+    tolerances that the checks have there."""
     sites: dict[str, list[Examination]] = {}
-    for examination in examinations(planned, protocol):
+    for examination in examinations(planned, protocol, tolerances):
         sites.setdefault(examination.visit.site, []).append(examination)
-    return tuple(row for site in sorted(sites) for row in _of_site(site, sites[site], protocol))
+    return tuple(row for site in sorted(sites) for row in _of_site(site, sites[site], protocol, tolerances(site)))
 
 
-def _of_site(site: str, members: Sequence[Examination], protocol: Protocol) -> Iterable[Row]:
+def _of_site(
+    site: str, members: Sequence[Examination], protocol: Protocol, tolerances: Mapping[str, float]
+) -> Iterable[Row]:
     for slot in protocol.slots:
         there = sum(e.has(slot) for e in members)
         wanted = "required" if slot.is_required else "optional"
         yield Row(site, slot.slot, PRESENT, len(members), there, "", wanted, "sessions")
         filled = [e.filled[slot.slot] for e in members if slot.slot in e.filled]
         for name in slot.limits:
-            yield from _of_parameter(site, filled, name)
+            yield from _of_parameter(site, filled, name, tolerances)
         if slot.bvalues is not None:
-            yield from _of_bvalues(site, filled)
+            yield from _of_bvalues(site, filled, tolerances.get("B04", SHARE))
 
 
-def _of_parameter(site: str, filled: Sequence[Filled], name: str) -> Iterable[Row]:
+def _of_parameter(site: str, filled: Sequence[Filled], name: str, tolerances: Mapping[str, float]) -> Iterable[Row]:
     told = [f for f in filled if name in f.picked.measured]
     if told:
-        within = sum(name not in outside(f.slot, f.picked, SHARE) for f in told)
+        within = sum(name not in outside(f.slot, f.picked, tolerances) for f in told)
         spans = [f.picked.measured[name] for f in told]
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)
         observed = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
@@ -81,14 +86,13 @@ def _of_parameter(site: str, filled: Sequence[Filled], name: str) -> Iterable[Ro
         yield Row(site, slot.slot, name, len(told), within, observed, wanted, PARAMETERS[name].unit)
 
 
-def _of_bvalues(site: str, filled: Sequence[Filled]) -> Iterable[Row]:
+def _of_bvalues(site: str, filled: Sequence[Filled], share: float) -> Iterable[Row]:
     told = [f for f in filled if f.bvalues and f.slot.bvalues is not None]
     windows = told[0].slot.bvalues.windows if told and told[0].slot.bvalues else ()
     for window in windows:
         if window.required:
-            within = sum(
-                any(window.holds(b) for b in (*f.bvalues, *(f.calculated if window.calculated else ()))) for f in told
-            )
+            there = [(*f.bvalues, *(f.calculated if window.calculated else ())) for f in told]
+            within = sum(any(window.holds(b, share) for b in bvalues) for bvalues in there)
             seen = sorted({b for f in told for b in f.bvalues})
             observed = f"{seen[0]:.0f} to {seen[-1]:.0f}"
             yield Row(site, told[0].slot.slot, "bvalues", len(told), within, observed, window.words(), "s/mm2")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator
 
-from trialbids.mappings.bodyparts import body_parts
 from trialbids.mappings.parameters import PARAMETERS
 from trialbids.mappings.protocol import PICKS
 
 from ..check import WARNING, Check, Evidence
-from .fill import Examination, Filled, competing, outside
+from .fill import SHARE, Examination, Filled, competing, outside
 
 SOURCE = "the trial's protocol"
-SHARE = 0.05
-"""The tolerance of a figure that states none: headers round, and vendors choose the nearest that they can do."""
 
 
 def slot_missing(examination: Examination, _tolerance: float) -> Iterator[Evidence]:
@@ -25,45 +20,12 @@ def slot_missing(examination: Examination, _tolerance: float) -> Iterator[Eviden
             yield Evidence(f"no image for the slot {slot.slot}, which the protocol requires", slot.slot)
 
 
-def other_body_part(examination: Examination, _tolerance: float) -> Iterator[Evidence]:
-    """BodyPartExamined names a part that neither is, holds, nor lies in one of the protocol's."""
-    wanted = examination.protocol.bodyparts
-    if not wanted:
-        return
-    stacks: dict[str, list[str]] = defaultdict(list)
-    for p in examination.stacks:
-        part = tagged_parts().get(p.harmonised.stack.first.BodyPartExamined.strip().lower(), "")
-        if part and not any(part in (*_around(w), w) or w in _around(part) for w in wanted):
-            stacks[part].append(p.row.stack_id)
-    for part, concerned in stacks.items():
-        yield Evidence(
-            f"BodyPartExamined says {part}; the protocol is for {', '.join(wanted)}", part,
-            (("images", len(concerned)),), stacks=tuple(concerned),
-        )  # fmt: skip
-
-
-@cache
-def tagged_parts() -> Mapping[str, str]:
-    """The body part that each value of BodyPartExamined names, in lower case."""
-    return {tag.lower(): part.name for part in body_parts().values() for tag in part.tags}
-
-
-@cache
-def _around(name: str) -> tuple[str, ...]:
-    """The parts that a part lies in, from the inside out."""
-    found, outer = [], body_parts()[name].within
-    while outer:
-        found.append(outer)
-        outer = body_parts()[outer].within
-    return tuple(found)
-
-
 def limits_of(code: str) -> Callable[[Filled, float], Iterator[Evidence]]:
     """The check of the parameters that belong to a code: the picked scan lies outside the slot's limits."""
 
     def outside_limits(filled: Filled, share: float) -> Iterator[Evidence]:
         """A parameter of the picked scan lies outside its range, beyond the tolerance."""
-        for name in outside(filled.slot, filled.picked, share):
+        for name in outside(filled.slot, filled.picked, {code: share}):
             parameter = PARAMETERS[name]
             if parameter.check != code:
                 continue
@@ -80,8 +42,7 @@ def limits_of(code: str) -> Callable[[Filled, float], Iterator[Evidence]]:
 
 
 def too_small(filled: Filled, _tolerance: float) -> Iterator[Evidence]:
-    """The picked scan has fewer slices, or covers less, than the slot wants. What a trial sets for G09 is a number of
-    slices, which counts where there is no protocol."""
+    """The picked scan has fewer slices, or covers less, than the slot wants."""
     return limits_of("G09")(filled, SHARE)
 
 
@@ -117,7 +78,6 @@ def several_candidates(filled: Filled, at_most: float) -> Iterator[Evidence]:
 
 EXAMINATION: tuple[Check[Examination], ...] = (
     Check("R01", "session", WARNING, "required sequence missing", slot_missing, source=SOURCE),
-    Check("C08", "session", WARNING, "BodyPartExamined disagrees with the protocol", other_body_part, source=SOURCE),
 )
 FILLED: tuple[Check[Filled], ...] = (
     Check("R02", "acquisition", WARNING, "parameter outside its range", limits_of("R02"), SHARE, "share", SOURCE),

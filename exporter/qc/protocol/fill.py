@@ -12,8 +12,13 @@ from trialbids.mappings.record import Record
 
 from ...plan.build import Planned
 from ...plan.visits import Visit
+from ..check import NO_TOLERANCES
 from .measure import Scan, scans_among
 
+SHARE = 0.05
+"""The tolerance of a figure that states none: headers round, and vendors choose the nearest that they can do."""
+OF_SLICES = "G09"
+"""What a trial sets for this check is a number of slices, which counts where there is no protocol."""
 LOW_B = 110.0
 """b-values up to here are shared by scans that else measured different ones."""
 
@@ -62,7 +67,13 @@ class Examination:
         return any(name in self.filled for name in slot.any_of) if slot.any_of else slot.slot in self.filled
 
 
-def examinations(planned: Iterable[Planned], protocol: Protocol) -> tuple[Examination, ...]:
+Tolerances = Callable[[str], Mapping[str, float]]
+"""What a site wants instead of a table's own tolerances, by the site's label."""
+
+
+def examinations(
+    planned: Iterable[Planned], protocol: Protocol, tolerances: Tolerances = lambda site: NO_TOLERANCES
+) -> tuple[Examination, ...]:
     """Every session with an image that is kept, with the slots that its images fill."""
     sessions: dict[Visit, list[Planned]] = {}
     for p in planned:
@@ -70,7 +81,7 @@ def examinations(planned: Iterable[Planned], protocol: Protocol) -> tuple[Examin
             sessions.setdefault(p.visit, []).append(p)
     match = _matcher(protocol)
     return tuple(
-        Examination(visit, protocol, tuple(stacks), _fill(protocol, stacks, match))
+        Examination(visit, protocol, tuple(stacks), _fill(protocol, stacks, match, tolerances(visit.site)))
         for visit, stacks in sessions.items()
     )
 
@@ -100,7 +111,9 @@ def _matcher(protocol: Protocol) -> Matches:
 UNASKED = frozenset({"evidence", "confidence", "phase_time_s", "phase_time_source"})
 
 
-def _fill(protocol: Protocol, stacks: Sequence[Planned], matches: Matches) -> dict[str, Filled]:
+def _fill(
+    protocol: Protocol, stacks: Sequence[Planned], matches: Matches, tolerances: Mapping[str, float]
+) -> dict[str, Filled]:
     sure: dict[str, list[Planned]] = {}
     maybe: dict[str, list[Planned]] = {}
     for p in stacks:
@@ -109,17 +122,19 @@ def _fill(protocol: Protocol, stacks: Sequence[Planned], matches: Matches) -> di
     computed = [p for p in stacks if "calc" in p.harmonised.record.derived]
     calculated = tuple(sorted({b for p in computed for b in p.harmonised.record.bvalues}))
     return {
-        slot.slot: _pick(slot, scans_among(members), calculated)
+        slot.slot: _pick(slot, scans_among(members), calculated, tolerances)
         for slot in protocol.slots
         if (members := sure.get(slot.slot) or maybe.get(slot.slot))
     }
 
 
-def _pick(slot: Slot, candidates: tuple[Scan, ...], calculated: tuple[float, ...]) -> Filled:
+def _pick(
+    slot: Slot, candidates: tuple[Scan, ...], calculated: tuple[float, ...], tolerances: Mapping[str, float]
+) -> Filled:
     """The candidate that the slot's rules prefer, and the first rule that sets it apart from all others."""
     left, by = list(zip(count(), candidates)), ""
     for rule in slot.pick:
-        scored = [(RULES[rule](slot, scan, n), (n, scan)) for n, scan in left]
+        scored = [(RULES[rule](Candidate(slot, scan, n, tolerances)), (n, scan)) for n, scan in left]
         best = min(score for score, _ in scored)
         fewer = [item for score, item in scored if score == best]
         if len(fewer) < len(left):
@@ -129,14 +144,16 @@ def _pick(slot: Slot, candidates: tuple[Scan, ...], calculated: tuple[float, ...
     return Filled(slot, candidates, left[0][1], by if len(left) == 1 else "", calculated)
 
 
-def outside(slot: Slot, scan: Scan, share: float = 0.05) -> tuple[str, ...]:
-    """The parameters of a scan that lie outside the limits of the slot, beyond the tolerance."""
+def outside(slot: Slot, scan: Scan, tolerances: Mapping[str, float] = NO_TOLERANCES) -> tuple[str, ...]:
+    """The parameters of a scan that lie outside the limits of the slot, beyond the tolerance: the limit's own, else
+    that of the parameter's check."""
     found = []
     for name, limit in slot.limits.items():
         span, parameter = scan.measured.get(name), PARAMETERS[name]
         if span is None:
             continue
-        slack = limit.tolerance if limit.tolerance is not None else 0.0 if parameter.counted else share
+        wanted = SHARE if parameter.check == OF_SLICES else tolerances.get(parameter.check, SHARE)
+        slack = limit.tolerance if limit.tolerance is not None else 0.0 if parameter.counted else wanted
         if not limit.range_for(scan.vendor).holds(*span, slack, parameter.rounding):
             found.append(name)
     return tuple(found)
@@ -160,17 +177,27 @@ def _most(name: str, scan: Scan) -> float:
     return span[1] if span else 0.0
 
 
-def _finest(_slot: Slot, scan: Scan, _n: int) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A scan that may fill a slot: the ``n``-th in the order of acquisition, judged by the tolerances of its site."""
+
+    slot: Slot
+    scan: Scan
+    n: int
+    tolerances: Mapping[str, float]
+
+
+def _finest(scan: Scan) -> float:
     span = scan.measured.get("pixel")
     return span[1] if span else float("inf")
 
 
-RULES: Mapping[str, Callable[[Slot, Scan, int], float]] = {
-    "conforming": lambda slot, scan, n: len(outside(slot, scan)),
-    "slices": lambda slot, scan, n: -_most("slices", scan),
-    "resolution": _finest,
-    "phases": lambda slot, scan, n: -max(_most("phases", scan), float(len(scan.bvalues))),
-    "last": lambda slot, scan, n: -n,
-    "first": lambda slot, scan, n: n,
+RULES: Mapping[str, Callable[[Candidate], float]] = {
+    "conforming": lambda c: len(outside(c.slot, c.scan, c.tolerances)),
+    "slices": lambda c: -_most("slices", c.scan),
+    "resolution": lambda c: _finest(c.scan),
+    "phases": lambda c: -max(_most("phases", c.scan), float(len(c.scan.bvalues))),
+    "last": lambda c: -c.n,
+    "first": lambda c: c.n,
 }
-"""What each rule that picks counts; the least is preferred. ``n`` is the place in the order of acquisition."""
+"""What each rule that picks counts; the least is preferred."""

@@ -24,15 +24,18 @@ LEAST_HABIT = 0.6
 """The share that must agree before a value counts as the protocol of a site or vendor."""
 
 ALIKE: Mapping[str, tuple[float, float]] = {
-    "te": (0.10, 0.3), "tr": (0.30, 1.0), "ti": (0.10, 5.0), "flip": (0.15, 2.0), "echo_train": (0.25, 1.0),
+    "te": (0.05, 0.3), "tr": (0.30, 1.0), "ti": (0.05, 5.0), "flip": (0.15, 2.0), "echo_train": (0.25, 1.0),
     "bandwidth": (0.20, 5.0), "pixel": (0.20, 0.02), "thickness": (0.10, 0.1), "spacing": (0.15, 0.1),
     "phases": (0.10, 1.0), "temporal_resolution": (0.20, 0.5), "b_max": (0.10, 10.0), "b_values": (0.0, 0.5),
 }  # fmt: skip
 """How far two values may lie apart and be one, as a share and at least so much. The repetition time grows with the
-number of slices and with breathing, the pixel with the patient."""
+number of slices and with breathing, the pixel with the patient; the echo time is set once."""
 
 REFOCUSED = frozenset({"se", "tse", "propeller", "haste", "space", "epi", "rsepi"})
 """Scanners lower the refocusing flip angle to what a patient's body may take: no variant of the protocol."""
+
+UNTOLD = frozenset({"without", "unknown"})
+"""Whether no agent was given, or whether nobody says so, makes no other scan: other images of the session tell it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,7 @@ def _scans(planned: Iterable[Planned]) -> list[tuple[str, tuple[object, ...], Sc
         if p.row.decision == "keep" and p.harmonised.stack.is_image:
             r = p.harmonised.record
             kind = (r.sequence, r.plane, r.dim, r.technique, r.fatsat, r.dixon, r.derived, r.part, r.echo_index)
-            agent = r.agent if r.sequence != "DCE" else ""
+            agent = r.agent if r.sequence != "DCE" and r.agent not in UNTOLD else ""
             groups.setdefault((p.row.acquisition_id, *kind, r.flip_index, agent), []).append(p)
     found = []
     for key, members in groups.items():
