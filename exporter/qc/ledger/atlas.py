@@ -31,7 +31,7 @@ class Atlas:
         concerned = [self.stacks[s] for s in finding.stacks or (stack_id,) if s in self.stacks]
         if not concerned and finding.subject in self.series:
             concerned = [self.series[finding.subject]]
-        is_series = finding.level == "series" and finding.subject in self.series
+        is_series = finding.level == "series" and (finding.subject in self.series or not concerned)
         uid = finding.subject if is_series else _same(w.series_uid for w in concerned)
         subject, session = (_same(getattr(w, name) for w in concerned) for name in ("subject", "session"))
         if finding.level == "subject" and not concerned:
