@@ -20,12 +20,12 @@ from trialbids.exporter.engine import Serial
 from trialbids.exporter.plan.visits import Visit
 from trialbids.exporter.progress import Silent
 from trialbids.exporter.qc.check import Finding
+from trialbids.exporter.qc.codes import STEP_OF
 from trialbids.exporter.qc.inspection.judged import judged_wrong, write_wrong
 from trialbids.exporter.qc.inspection.population import read_population
 from trialbids.exporter.qc.inspection.sampling import Size, draw_sample
 from trialbids.exporter.qc.inspection.store import take, write_draw
 from trialbids.exporter.qc.inspection.verdicts import Verdict
-from trialbids.exporter.qc.codes import STEP_OF
 from trialbids.exporter.qc.ledger.cycles import read_cycles
 from trialbids.exporter.qc.ledger.row import read_issues
 from trialbids.exporter.qc.ledger.waive import Wish, waive
