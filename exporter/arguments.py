@@ -50,13 +50,13 @@ def trial_of(places: list[Path] | None, work: Path | None) -> Trial:
     return trial.model_copy(update={"work": work.absolute()}) if work else trial
 
 
-def engine_of(name: str, workers: int | None) -> Engine:
-    """The engine of that name. Raises ``UsageError`` where there is none."""
+def engine_of(name: str, workers: int | None, *preload: str) -> Engine:
+    """The engine of that name, its workers with these modules. Raises ``UsageError`` where there is none."""
     from .engine import engine
 
     if name not in ("processes", "serial"):
         raise UsageError(f"--engine {name}: expected processes or serial")
-    return engine(name, workers)
+    return engine(name, workers, preload)
 
 
 def edited_plan(path: Path | None, by: str) -> EditedPlan | None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .trial import Trial
 
+IMAGES = "trialbids.exporter.release.make"
+"""What workers need to make images."""
+
 app = typer.Typer(
     name="trialbids",
     help="Trial DICOM to a curated, de-identified, quality-checked BIDS database, ready for MONAI and PyTorch.",
@@ -206,7 +209,7 @@ def export(
     json: Json = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Export to a BIDS tree and validate it: what is already there and still good is left alone."""
-    with engine_of(engine, workers) as running:  # first: its workers get ready while this process imports
+    with engine_of(engine, workers, IMAGES) as running:  # first: its workers get ready while this process imports
         code = run_export(trial_of(places, work), running, json=json)
     raise typer.Exit(code)
 
@@ -221,7 +224,6 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
 
     with workplace(trial) as pseudonyms, screen.progress(json) as progress, Validator(trial.output) as validator:
         inventory = scan_trial(trial, engine, progress, get_ready)
-        engine.prepare("trialbids.exporter.release.make")
 
         from . import screen_qc  # from here on all that comes after the scan
         from .pipeline import plan_trial
@@ -243,6 +245,7 @@ def run_export(trial: Trial, engine: Engine, *, json: bool = False) -> int:
     )
     if not json:
         screen_qc.show_cycle(exported.cycle, trial.work, as_json=False)
+        screen_qc.show_inspection(exported.inspection)
         screen.show_flow_line(exported.flow, trial)
     if exported.run.leaks:
         return EXIT_LEAK
@@ -302,7 +305,7 @@ def demo(
     typer.echo(f"Making a trial of {patients} patients at three centres in {folder} …")
     made = make_trial(folder, patients=patients)
     trial = load_trial(made.configuration)
-    with engine_of(engine, workers) as running:
+    with engine_of(engine, workers, IMAGES) as running:
         code = run_export(trial, running)
     screen.show_decisions(trial)
     if train and code == 0:

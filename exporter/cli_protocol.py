@@ -74,7 +74,9 @@ def check(
     screen.OUT.print(f"{wanted.protocol}: {found}", soft_wrap=True)
     for row in rows:
         told = f"{row.site}  {row.slot}  {row.parameter}  {row.n_within}/{row.n}"
-        screen.OUT.print(f"{told}  {row.observed}  (wanted {row.wanted} {row.unit})", soft_wrap=True, markup=False)
+        allowed = f", allowed {row.allowed}" if row.allowed != row.wanted and row.allowed else ""
+        ranges = f"(wanted {row.wanted} {row.unit}{allowed})"
+        screen.OUT.print(f"{told}  {row.observed}  {ranges}", soft_wrap=True, markup=False)
     screen.OUT.print(f"written: {path}", soft_wrap=True)
 
 
@@ -134,7 +136,7 @@ def bring_in(
     from .qc.protocol.dicompare import import_schema, read_schema
 
     _check_target(to, force)
-    made = import_schema(read_schema(schema))
+    made = import_schema(read_schema(schema), str(schema))
     _write(to, protocol_yaml(made.protocol))
     _tell(f"{len(made.protocol.slots)} slots: {to}", made.unexpressed, json)
 

@@ -38,22 +38,29 @@ def run(
     from .release.flows import planned, write_exclusions
     from .release.guard import refuse_named_in
     from .release.issues import plan_issues, present_in, unseen_of
+    from .release.together import read_splits, split_issues
 
     trial = trial_of(places, work)
     check = partial(refuse_named_in, trial=trial)
     with engine_of(engine, workers) as running, workplace(trial) as pseudonyms, screen.progress(json) as progress:
         check_ledger(trial.work)
+        splits = read_splits(trial.qc.splits)
         made = plan_trial(trial, scan_trial(trial, running, progress), pseudonyms, progress, check=check)
         write_exclusions(trial.work, planned(made))
         unseen, present = unseen_of(made, trial.work), present_in(made)
         done = Run(datetime.now().astimezone(), version("trialbids"), STEPS, unseen, present)
-        recorded = record_cycle(trial.work, plan_issues(made), done)
+        issues = [*plan_issues(made), *split_issues(made, splits)]
+        recorded = record_cycle(trial.work, issues, done)
     screen_qc.show_cycle(recorded, trial.work, as_json=json)
 
 
 @qc.command()
 def checks(json: Json = False, debug: Debug = False) -> None:
-    """List all checks: what each means, what it blocks, and the tolerance that trial.yaml can set."""
+    """List all checks: what each finds, when, on what and how gravely, and the tolerance that trial.yaml can set.
+
+    Severities: E, an error, keeps what its level names (a stack, a series) out of the release until it is repaired or
+    waived; W, a warning, wants a decision; I is for information.
+    """
     from . import screen_qc
     from .qc.reference import entries
 
@@ -115,8 +122,10 @@ def history(
     from . import screen_qc
     from .qc.ledger.curve import write_curve
     from .qc.ledger.cycles import CYCLES_FILE, read_cycles
+    from .qc.ledger.record import check_ledger
 
     folder = _work_of(places, work)
+    check_ledger(folder)
     cycles = read_cycles(folder)
     if not cycles:
         raise UsageError(f"{folder / CYCLES_FILE}: there was no cycle yet; run trialbids qc run or trialbids export")

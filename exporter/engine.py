@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import logging
 import os
 import signal
+import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from importlib import import_module
 from itertools import islice
 from multiprocessing import (
     connection,
@@ -22,7 +23,7 @@ from multiprocessing import (
     resource_tracker,
     set_forkserver_preload,
 )
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Protocol, Self, TypeVar
 
 from .errors import WorkerDiedError
@@ -31,11 +32,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 PRELOAD = ("trialbids.exporter.cli", "trialbids.exporter.inventory.reading")
-"""The program and what workers run first: imported once, in the server that they are forked from."""
+"""The program and what workers of every command run: imported once, in the server that they are forked from."""
+
+KEPT_BYTES = 512 * 1024**2
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 
 UNDER_WAY, UNDER_WAY_MEANWHILE = 2, 64
 """Units of work a worker that are handed out at once, and where this process has something else to do first."""
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 """Of the libraries in a worker: every core has a worker already, and threads that wait for each other burn time."""
@@ -59,10 +64,6 @@ class Engine(Protocol):
         """
         ...
 
-    def prepare(self, module: str) -> None:
-        """Let workers import a module that the next stage needs, while this process does something else."""
-        ...
-
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: object) -> None: ...
@@ -82,8 +83,6 @@ class Serial:
         for item in items:
             yield item, function(item)
 
-    def prepare(self, module: str) -> None: ...
-
     def __enter__(self) -> Self:
         return self
 
@@ -94,12 +93,13 @@ class Processes:
     """Local processes, one a core unless said otherwise, kept for all stages of a run.
 
     At most :data:`UNDER_WAY` units a worker are under way. Workers are forked from a clean server that has imported
-    what they need, so that no thread of this process is copied and no worker imports anything twice.
+    what they need (``preload`` is what one command needs), so that no thread of this process is copied and no worker
+    imports anything twice.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, preload: Sequence[str] = ()) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
-        set_forkserver_preload(list(PRELOAD))
+        set_forkserver_preload([*PRELOAD, *preload])
         # Ctrl-C reaches the whole process group, and only the parent decides what it means: the server and the
         # workers that it forks inherit the blocked signal.
         resource_tracker.ensure_running()  # first: starting it unblocks the signal again
@@ -118,14 +118,20 @@ class Processes:
     ) -> Iterator[tuple[T, R]]:
         queue = iter(items)
         running: dict[Future[R], T] = {}
-        wanted = UNDER_WAY if meanwhile is None else UNDER_WAY_MEANWHILE
+
+        def hand_out(most: int) -> None:
+            for item in islice(queue, max(0, most * self.workers - len(running))):
+                running[self._submit(function, item)] = item
+
         try:
+            if meanwhile is not None:
+                with ThreadPoolExecutor(1) as beside:  # the first unit waits until there are workers
+                    handed_out = beside.submit(hand_out, UNDER_WAY_MEANWHILE)
+                    with _uninterrupted():  # it imports, and libraries swallow what is raised while they are imported
+                        meanwhile()
+                    handed_out.result()
             while True:
-                for item in islice(queue, max(0, wanted * self.workers - len(running))):
-                    running[self._submit(function, item)] = item
-                if meanwhile is not None and running:
-                    meanwhile()
-                wanted, meanwhile = UNDER_WAY, None
+                hand_out(UNDER_WAY)
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -142,21 +148,35 @@ class Processes:
 
     def _submit(self, function: Callable[[T], R], item: T) -> Future[R]:
         try:
-            return self._pool.submit(function, item)
+            with _uninterrupted():  # a new worker that is not told all it must know ends in a traceback of its own
+                return self._pool.submit(function, item)
         except BrokenProcessPool as error:  # a worker has ended since the last result came
             failed: Future[R] = Future()
             failed.set_exception(error)
             return failed
-
-    def prepare(self, module: str) -> None:
-        for _ in range(self.workers):
-            self._submit(_import, module)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off what ends this process until the block is done. Only the main thread is ever interrupted."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextmanager
@@ -192,14 +212,11 @@ def _alone(function: Callable[[T], R], item: T, lost: Callable[[T], R] | None) -
             return lost(item)
 
 
-def _import(module: str) -> None:
-    import_module(module)
-
-
 def _start_worker() -> None:
     """Keep quiet, and do not outlive the parent, however it ends."""
     quieten()
     collect_rarely()
+    keep_memory()
     parent = parent_process()
     if parent is not None:
         Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -228,6 +245,16 @@ def collect_rarely() -> None:
     atexit.register(gc.freeze)
 
 
-def engine(name: str, workers: int | None = None) -> Engine:
-    """The engine called ``serial`` or ``processes``."""
-    return Serial() if name == "serial" else Processes(workers)
+def keep_memory() -> None:
+    """Let this process keep what it frees, up to :data:`KEPT_BYTES`: an image is worked on in dozens of arrays, and to
+    get each from the system anew, page by page, takes as long as to compress it. Only glibc can be told so.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def engine(name: str, workers: int | None = None, preload: Sequence[str] = ()) -> Engine:
+    """The engine called ``serial`` or ``processes``; ``preload`` are modules that its workers will need."""
+    return Serial() if name == "serial" else Processes(workers, preload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from .text import FastSafeLoader
 MOST_BYTES = 1_000_000
 DEEPEST = 30
 LONGEST = 10_000
+UNREAD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+"""Characters that no parser of YAML takes."""
 
 
 class NotPlain(yaml.MarkedYAMLError):
@@ -28,7 +31,8 @@ class PlainLoader(FastSafeLoader):
         except (ValueError, OverflowError) as error:
             kind = node.tag.rpartition(":")[2]
             raise NotPlain(
-                problem=f"looks like a {kind} but is none; put it in quotes", problem_mark=node.start_mark
+                problem=f"looks like a {kind} but is none that can be used; put it in quotes",
+                problem_mark=node.start_mark,
             ) from error
 
 
@@ -43,6 +47,11 @@ def read_plain(path: Path) -> str:
     if len(data) > MOST_BYTES:
         raise NotPlain(problem=f"the file is over {MOST_BYTES // 1_000_000} MB")
     text = data.decode("utf-8-sig")
+    strange = UNREAD.search(text)
+    if strange is not None:
+        line = text.count("\n", 0, strange.start())
+        mark = yaml.Mark(path.name, strange.start(), line, 0, None, 0)
+        raise NotPlain(problem="holds a control character, which no text has", problem_mark=mark)
     depth = 0
     for event in yaml.parse(text, Loader=FastSafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -50,6 +59,16 @@ def read_plain(path: Path) -> str:
         if problem:
             raise NotPlain(problem=problem, problem_mark=event.start_mark)
     return text
+
+
+def said(error: yaml.YAMLError) -> str:
+    """An error of reading as the end of a sentence that began with the file: its line, and what was expected."""
+    mark = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or error).partition("\n")[0]
+    if problem == "found unhashable key":
+        return f" line {mark.line + 1 if mark else 1}: a key is a list or a map; expected a word"
+    what = "" if isinstance(error, NotPlain) else " this is no YAML:"
+    return f"{f' line {mark.line + 1}:' if mark else ''}{what} {problem}"
 
 
 def _not_plain(event: yaml.Event, depth: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -59,13 +60,26 @@ class Range(Model):
 
     min: Number | None = None
     max: Number | None = None
-    n: int | None = None
+    n: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     source: str = ""
 
     def holds(self, low: float, high: float, slack: float, rounding: float) -> bool:
         """Whether what was measured, from ``low`` to ``high``, lies within; ``slack`` is a share of each bound."""
-        above = self.max is None or high <= self.max + max(slack * abs(self.max), rounding) + 1e-9
-        return above and (self.min is None or low >= self.min - max(slack * abs(self.min), rounding) - 1e-9)
+        least, most = self._bounds(slack, rounding)
+        return (most is None or high <= most + 1e-9) and (least is None or low >= least - 1e-9)
+
+    def allowed(self, slack: float, rounding: float) -> Range:
+        """The range with its tolerance: wider by a share of each bound, and by ``rounding`` at least.
+
+        >>> Range(min=2.0, max=4.0).allowed(0.05, 0.0).words()
+        '1.9 to 4.2'
+        """
+        least, most = self._bounds(slack, rounding)
+        return Range(min=least, max=most)
+
+    def _bounds(self, slack: float, rounding: float) -> tuple[float | None, float | None]:
+        least = None if self.min is None else self.min - max(slack * abs(self.min), rounding)
+        return least, None if self.max is None else self.max + max(slack * abs(self.max), rounding)
 
     def words(self) -> str:
         """The range as a sentence says it.
@@ -104,8 +118,17 @@ class Window(Model):
 
     def holds(self, b: float, share: float = 0.05) -> bool:
         """Whether a b-value lies in the window, within a share of its bounds or 10 s/mm²."""
-        below = self.max is None or b <= self.max + slack_b(self.max, share)
-        return below and b >= self.min - slack_b(self.min, share)
+        least, most = self._bounds(share)
+        return b >= least and (most is None or b <= most)
+
+    def allowed(self, share: float = 0.05) -> Range:
+        """The window with its tolerance."""
+        least, most = self._bounds(share)
+        return Range(min=least, max=most)
+
+    def _bounds(self, share: float) -> tuple[float, float | None]:
+        most = None if self.max is None else self.max + slack_b(self.max, share)
+        return self.min - slack_b(self.min, share), most
 
     def words(self) -> str:
         """The window as a sentence says it."""
@@ -179,9 +202,10 @@ def _word(name: str, word: str) -> str | float:
     if attribute is None or attribute.kind in ("word", "words"):
         return word
     try:
-        return float(word)
+        number = float(word)
     except ValueError:
         return word
+    return number if math.isfinite(number) else word
 
 
 class Change(Model):

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from .contradictions import Place, contradictions
-from .plain import NotPlain, PlainLoader, read_plain
+from .plain import PlainLoader, read_plain, said
 from .protocol import Protocol
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -69,32 +69,49 @@ def _checked(path: Path) -> Protocol:
     protocol = _read(path)
     if not protocol.based_on:
         return protocol
-    node = _compose(path)
+    node, _ = _parse(path)
     try:
-        whole = _shipped(protocol.based_on).changed(protocol, protocol.protocol)
+        base = _shipped(protocol.based_on)
     except ProtocolError as error:
-        raise ProtocolError(f"{path}: line {_line(node, ('based_on',))}: based_on: {error}") from error
+        raise ProtocolError(f"{path}: line {line_of(node, ('based_on',))}: based_on: {error}") from error
+    _refuse_without(path, node, (), protocol.without, base)
+    whole = base.changed(protocol, protocol.protocol)
     _raise(path, node, whole)
     return whole
 
 
 def _read(path: Path) -> Protocol:
     """The content of one file. A file based on another is checked once both are one."""
-    node = _compose(path)
-    data = yaml.load(read_plain(path), Loader=PlainLoader)  # a subclass of SafeLoader
+    node, data = _parse(path)
     try:
         protocol = Protocol.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         raise ProtocolError(_explain(path, node, first["loc"], first["msg"], first["type"])) from error
     if protocol.based_on:
+        if protocol.variants:
+            line = line_of(node, ("variants",))
+            raise ProtocolError(f"{path}: line {line}: variants: a file that is based_on another has none")
         return protocol
+    _refuse_without(path, node, (), protocol.without, None)
     _raise(path, node, protocol)
     for name, change in protocol.variants.items():
         place = ("variants", name)
+        _refuse_without(path, node, place, change.without, protocol)
         for _, sentence in contradictions(protocol.changed(change, f"{protocol.protocol}-{name}")):
-            raise ProtocolError(f"{path}: line {_line(node, place)}: variants.{name}: {sentence}")
+            raise ProtocolError(f"{path}: line {line_of(node, place)}: variants.{name}: {sentence}")
     return protocol
+
+
+def _refuse_without(path: Path, node: yaml.Node, place: Place, names: Sequence[str], base: Protocol | None) -> None:
+    """What is left out must be there to be left out."""
+    for n, name in enumerate(names):
+        if base is None or base.slot(name) is None:
+            where = f"{path}: line {line_of(node, (*place, 'without', n))}: {'.'.join(map(str, (*place, 'without')))}"
+            if base is None:
+                raise ProtocolError(f"{where}: belongs to a file that is based_on another protocol")
+            known = ", ".join(slot.slot for slot in base.slots)
+            raise ProtocolError(f"{where}: {name[:40]!r} is no slot of {base.protocol}; expected some of {known}")
 
 
 def _raise(path: Path, node: yaml.Node, protocol: Protocol) -> None:
@@ -102,7 +119,7 @@ def _raise(path: Path, node: yaml.Node, protocol: Protocol) -> None:
     for place, sentence in contradictions(protocol):
         at = _in_file(node, place)
         named = ".".join(str(p) for p in place if not isinstance(p, int))
-        raise ProtocolError(f"{path}: line {_line(node, at)}: {named}: {sentence}")
+        raise ProtocolError(f"{path}: line {line_of(node, at)}: {named}: {sentence}")
 
 
 def _in_file(node: yaml.Node, place: Place) -> Place:
@@ -118,23 +135,22 @@ def _in_file(node: yaml.Node, place: Place) -> Place:
     return ("slots", number if number in named else named[0], *rest)
 
 
-def _compose(path: Path) -> yaml.Node:
-    """The file as nodes, which know their lines."""
+def _parse(path: Path) -> tuple[yaml.Node, Any]:
+    """The file as nodes, which know their lines, and as values. Raises :class:`ProtocolError`."""
     try:
-        node = yaml.compose(read_plain(path), Loader=PlainLoader)
+        text = read_plain(path)
+        node = yaml.compose(text, Loader=PlainLoader)
+        data = yaml.load(text, Loader=PlainLoader)  # a subclass of SafeLoader
     except OSError as error:
         raise ProtocolError(f"{path}: the protocol cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ProtocolError(f"{path}: the protocol is not UTF-8 text") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        what = "" if isinstance(error, NotPlain) else " this is no YAML:"
-        raise ProtocolError(f"{path}:{line}{what} {getattr(error, 'problem', None) or error}") from error
+        raise ProtocolError(f"{path}:{said(error)}") from error
     if not isinstance(node, yaml.MappingNode):
         raise ProtocolError(f"{path}: line 1: expected keys and values, such as `protocol: pelvis` and `slots: […]`")
     _refuse_twice(path, node)
-    return node
+    return node, data
 
 
 def _refuse_twice(path: Path, node: yaml.Node) -> None:
@@ -155,14 +171,30 @@ def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind
     """One error of the model as a sentence."""
     place = [part for part in loc if not _is_alternative(part)]
     named = ".".join(str(part) for part in place) or "the file"
+    sentence = plainly(message, kind)
     if kind == "extra_forbidden":
-        message = "unknown key; see docs/protocols.md for those there are"
-    elif kind == "missing":
-        message = "is missing"
+        sentence = "unknown key; see docs/protocols.md for those there are"
     elif kind in ("float_type", "int_type"):
-        message = "expected a number, without quotes and without its unit"
-    message = message.removeprefix("Value error, ")
-    return f"{path}: line {_line(node, place)}: {named}: {message[:1].lower() + message[1:]}"
+        sentence = "expected a number, without quotes and without its unit"
+    return f"{path}: line {line_of(node, place)}: {named}: {sentence}"
+
+
+EXPECTED = {
+    "missing": "is missing",
+    "extra_forbidden": "is no key that is known here",
+    **dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "expected keys and values"),
+    **dict.fromkeys(("list_type", "tuple_type"), "expected a list"),
+    "string_type": "expected a text",
+    "finite_number": "expected a number that is not infinite",
+    "path_type": "expected the path of a file",
+}
+"""What a model says of a fault, in words of the file, by the kind of the fault."""
+
+
+def plainly(message: str, kind: str) -> str:
+    """What a model says of a fault, for a person who sees the file alone."""
+    message = EXPECTED.get(kind, message.removeprefix("Value error, "))
+    return (message[:1].lower() + message[1:]).replace("input should be", "expected")
 
 
 def _is_alternative(part: Any) -> bool:
@@ -178,7 +210,7 @@ def _child(node: yaml.Node | None, key: object) -> yaml.Node | None:
     return None
 
 
-def _line(node: yaml.Node, place: Sequence[Any]) -> int:
+def line_of(node: yaml.Node, place: Sequence[Any]) -> int:
     """The line (from 1) of the deepest node on the way ``place`` that the file holds."""
     line = node.start_mark.line + 1
     here: yaml.Node | None = node

@@ -248,3 +248,78 @@ def test_the_page_runs(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = "1.2.3" if not Path("work").exists() else gap(trial)["issue_id"]
         words = shlex.split(line.replace("my-trial/", "").replace("G04-1b2c3d4e5f", own))[2:]
         run(*words, *(["--engine", "serial"] if words[0] == "run" else []))
+
+
+def test_many_issues_are_counted_by_check_and_ten_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from trialbids.exporter import screen, screen_qc
+    from trialbids.exporter.qc.ledger.cycles import Cycle
+    from trialbids.exporter.qc.ledger.record import Recorded
+    from trialbids.exporter.qc.ledger.row import Row
+
+    kinds = [("R03", "warning")] * 500 + [("G04", "error")] * 3
+    rows = tuple(
+        Row(issue_id=f"{c}-{n:010x}", check=c, level="stack", severity=s, cycle_first=1, message=f"\x1b[31m{c} found")
+        for n, (c, s) in enumerate(kinds)
+    )
+    cycle = Cycle(1, "2026-01-01T00:00:00", "1", ("header",), {("open", "warning"): 500, ("open", "error"): 3})
+    console = Console(highlight=False, markup=False, record=True, width=300)
+    monkeypatch.setattr(screen, "OUT", console)
+    screen_qc.show_cycle(Recorded(cycle, rows, ("waivers.tsv: line 3: a remark",)), Path("work"), as_json=False)
+    said = console.export_text()
+    lines = said.splitlines()
+    assert [line.split()[:4] for line in lines[2:4]] == [["3", "x", "G04", "error"], ["500", "x", "R03", "warning"]]
+    assert len([line for line in lines if "found" in line]) == 10 and "\x1b" not in said
+    assert "and 493 more in work/issues.tsv" in said and lines[-1] == "waivers.tsv: line 3: a remark"
+
+
+def test_the_history_has_every_figure_in_a_narrow_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from trialbids.exporter import screen, screen_qc
+    from trialbids.exporter.qc.ledger.cycles import Cycle
+
+    counts = {("open", "error"): 1234, ("open", "warning"): 56, ("resolved", "info"): 777, ("waived", "error"): 31}
+    changed = {("new", "warning"): 64, ("resolved_now", "error"): 2, ("waived_now", "error"): 1}
+    cycles = [Cycle(12, "2026-01-01T00:00:00", "1", ("header",), counts | changed)]
+    console = Console(highlight=False, markup=False, record=True, width=80)
+    monkeypatch.setattr(screen, "OUT", console)
+    screen_qc.show_history(cycles, (Path("a.svg"),), as_json=False)
+    lines = console.export_text().splitlines()
+    assert lines[2].split() == ["12", "2026-01-01", "1,234", "56", "0", "31", "777", "64", "new"]
+    assert [line.strip() for line in lines[3:5]] == ["2 resolved", "1 waived"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_of_copies_both_places_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from trialbids.exporter import screen, screen_qc
+    from trialbids.exporter.qc.ledger.cycles import Cycle
+    from trialbids.exporter.qc.ledger.record import Recorded
+    from trialbids.exporter.qc.ledger.row import Row
+
+    row = Row(issue_id="D01-0000000000", check="D01", level="instance", severity="info", cycle_first=1,
+              message="a copy", instances="right/1.dcm; astray/1.dcm")  # fmt: skip
+    console = Console(highlight=False, markup=False, record=True, width=300)
+    monkeypatch.setattr(screen, "OUT", console)
+    cycle = Cycle(1, "2026-01-01T00:00:00", "1", ("header",), {("open", "info"): 1})
+    screen_qc.show_cycle(Recorded(cycle, (row,), ()), Path("work"), as_json=False)
+    assert "[right/1.dcm; kept: astray/1.dcm]" in console.export_text()
+
+
+def test_the_table_of_splits_is_read_as_an_export_reads_it(trial: Path, shown: Callable[..., str]) -> None:
+    cycle(shown, trial)
+    subjects = {r["subject"] for r in read_tsv(trial.parent / "work" / "plan.tsv") if r["decision"] == "keep"}
+    (kept,) = subjects
+    trial.write_text(trial.read_text() + "qc: {splits: splits.tsv}\n")
+    table = trial.parent / "splits.tsv"
+    table.write_text(f"participant_id\tsplit\nsub-{kept}\ttrain\nsub-nobody\ttest\n")
+    cycle(shown, trial)
+    (issue,) = [r for r in read_tsv(trial.parent / "work" / "issues.tsv") if "splits" in r["message"]]
+    assert (issue["check"], issue["severity"], issue["state"]) == ("N01", "warning", "open")
+    table.write_text(f"participant_id\tsplit\nsub-{kept}\ttrain\nsub-{kept}\ttest\n")
+    cycle(shown, trial)
+    (issue,) = [r for r in read_tsv(trial.parent / "work" / "issues.tsv") if r["check"] == "S01"]
+    assert (issue["state"], issue["subject"], issue["step"]) == ("open", kept, "release")

@@ -85,6 +85,23 @@ def test_a_file_overrides_what_it_is_based_on(tmp_path: Path) -> None:
         (HEAD + "bodyparts: [toe]\n", 6, ("'toe' is no body part",)),
         ("protocol: own\nbased_on: pi-rads\n", 2, ("'pi-rads' is no protocol", "pi-rads-2.1")),
         ("protocol: own\nbased_on: pi-rads-2.1\nwithout: [t2-sag]\n", 2, ("'t2-sag', which there is not",)),
+        (
+            "protocol: own\nbased_on: pi-rads-2.1\nwithout: [dce, zzz]\n",
+            3,
+            ("'zzz' is no slot of pi-rads-2.1", "t2-ax"),
+        ),
+        (HEAD + "without: [t2]\n", 6, ("without: belongs to a file that is based_on",)),
+        (HEAD + "variants:\n  a:\n    without: [zz]\n", 8, ("variants.a.without: 'zz' is no slot of own",)),
+        ("protocol: own\nbased_on: pi-rads-2.1\nvariants: {a: {without: [dce]}}\n", 3, ("variants: a file that is",)),
+        ("protocol: own\n[a, b]: 3\n", 2, ("a key is a list or a map; expected a word",)),
+        ("protocol: own\n? {a: b}\n: 3\n", 2, ("a key is a list or a map; expected a word",)),
+        (HEAD.replace("{sequence", "{[a]: b, sequence"), 5, ("a key is a list or a map",)),
+        ("protocol: own\nversion: " + "9" * 5000 + "\n", 2, ("looks like a int but is none that can be used",)),
+        (HEAD + "    limits:\n      te: {min: " + "9" * 400 + ", unit: ms}\n", 7, ("te.min: expected a number",)),
+        (HEAD + "    limits:\n      te: {min: " + "9" * 5000 + ", unit: ms}\n", 7, ("looks like a int",)),
+        (HEAD.replace("{sequence: T2w}", "{echo_index: 1e999}"), 5, ("echo_index='1e999' must be a number",)),
+        ("protocol: own\nmeaning: \x00\n", 2, ("a control character",)),
+        ("protocol: own\nslots: {a: b}\n", 2, ("slots: expected a list",)),
         ("protocol: [\n", 2, ("no YAML",)),
         ("- a\n", 1, ("expected keys and values",)),
     ],
@@ -174,3 +191,12 @@ def test_the_example_of_the_page_is_a_protocol(tmp_path: Path) -> None:
 def test_the_page_names_every_parameter() -> None:
     page = (Path(__file__).parents[1] / "docs" / "protocols.md").read_text(encoding="utf-8")
     assert [name for name in PARAMETERS if f"`{name}`" not in page] == []
+
+
+def test_a_figure_is_compared_without_a_model_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranged, window = Range(min=2.0, max=4.0), Window(min=800.0, max=1000.0)
+    monkeypatch.setattr(Range, "allowed", lambda *_: pytest.fail("a model was built"))
+    monkeypatch.setattr(Window, "allowed", lambda *_: pytest.fail("a model was built"))
+    assert [ranged.holds(x, x, 0.05, 0.0) for x in (1.89, 1.9, 4.2, 4.21)] == [False, True, True, False]
+    assert ranged.holds(1.8, 4.3, 0.05, 0.3) and not ranged.holds(1.8, 4.4, 0.05, 0.3)
+    assert [window.holds(b) for b in (759, 760, 1050, 1051)] == [False, True, True, False]

@@ -50,7 +50,9 @@ def test_copies_and_reused_identifiers_are_one_finding_a_series():
     copies = [replace(i, path=f"{i.path}.copy") for i in rows]
     same = stack_instances([*rows, *copies], lambda i: i.SOPInstanceUID)
     finding = found(same)["D01", "info"]
-    assert len(finding.evidence.instances) == 4 and finding.stacks == ()
+    assert finding.evidence.values == (("images", 4),) and finding.stacks == ()
+    pairs = [place for i in rows for place in (f"{i.path}.copy", i.path)]
+    assert [path for path, _, _ in finding.evidence.instances] == pairs
     differing = found(stack_instances([*rows, *copies], content))
     assert ("C02", "error") in differing and rows[0].path not in differing["C02", "error"].message
 

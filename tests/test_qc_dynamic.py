@@ -178,3 +178,19 @@ def test_a_scan_of_fewer_slices_made_later_is_no_cut_phase():
     phases = as_many_series(EVEN)
     later = [replace(i, SeriesNumber=30, AcquisitionTime=clock(900.0), SeriesInstanceUID="1.30") for i in phases[0][:5]]
     assert codes([*phases, later]) == []
+
+
+@MAKERS
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_a_clock_that_stands_still_is_an_error_from_wherever_it_does(made: Made, k: int):
+    assert "T02" in codes(made([*EVEN[: k + 1], *[EVEN[k]] * (N - 1 - k)]))
+
+
+@pytest.mark.parametrize("phases", [3, N])
+def test_one_time_for_all_phases_after_the_agent_is_no_fault_where_another_clock_tells_them(phases: int):
+    times = EVEN[:phases]
+    made = as_one_series(times)
+    after = [[replace(i, AcquisitionTime=clock(20.5 if n else 0.0)) for i in phase] for n, phase in enumerate(made)]
+    assert codes(after) == []
+    untold = [[replace(i, TriggerTime=None) for i in phase] for phase in after]
+    assert codes(untold) == ["T02"]

@@ -16,7 +16,7 @@ from trialbids.exporter.harmonise import Harmonised, harmonise
 from trialbids.exporter.plan.labels import NO_ID
 from trialbids.exporter.plan.ledger import Ledger
 from trialbids.exporter.plan.visits import Visit, find_visits
-from trialbids.exporter.qc.check import run_checks
+from trialbids.exporter.qc.check import about, run_checks
 from trialbids.exporter.qc.headers.bodypart import can_agree
 from trialbids.exporter.qc.headers.files import file_checks
 from trialbids.exporter.qc.headers.identity import (
@@ -181,15 +181,31 @@ WINDOWS = {
 }
 
 
+ABSENT = f"visit-{about(['month3'])}"
+
+
 def test_an_expected_visit_that_is_absent_is_found_and_an_optional_one_is_not():
     assert of_person(person(0, 95), WINDOWS) == set()
-    assert of_person(person(0), WINDOWS) == {("C10", "warning", "visit-2")}
+    assert of_person(person(0), WINDOWS) == {("C10", "warning", ABSENT)}
+
+
+def test_the_issue_of_an_absent_visit_is_that_of_its_name_wherever_it_stands_in_the_schedule():
+    def absent(*days, of):
+        (found,) = run_checks(person_checks(Schedule(of)), person(*days), "A1")
+        return found
+
+    every = {name: VisitWindow(day=window.day, window=14) for name, window in WINDOWS.items()}
+    other_way = dict(reversed(every.items()))
+    third, sixth = absent(0, 180, of=every), absent(0, 90, of=other_way)
+    assert third.id != sixth.id and "month" not in repr(third)
+    again = absent(0, 180, of=other_way)
+    assert (again.id, again.digest) == (third.id, third.digest)
 
 
 def test_a_visit_or_subject_that_is_not_in_the_list_is_found():
     assert of_person(person(0, 90, 140), WINDOWS) == {("C09", "error", "03")}
     named = person(None, None, keys=("baseline", "surprise"))
-    assert of_person(named, WINDOWS) == {("C09", "error", "02"), ("C10", "warning", "visit-2")}
+    assert of_person(named, WINDOWS) == {("C09", "error", "02"), ("C10", "warning", ABSENT)}
     nobody = person(0, 90)
     sessions = [replace(s, visit=replace(s.visit, subject_key=f"{NO_ID}\x002.25.1")) for s in nobody.sessions]
     strangers = replace(nobody, sessions=tuple(sessions))

@@ -110,6 +110,19 @@ def test_a_rescale_that_the_stored_values_do_not_follow_is_found_unless_it_is_th
         assert [code for code in found if code == "P04w"] == said
 
 
+def test_a_rescale_is_found_by_the_air_of_a_ct_whose_tissue_lies_around_nought():
+    voxels, slopes = np.clip(body() * 0.2 - 100, -1000, None), np.ones(14)
+    voxels[body(noise=0) == 0] = -1000
+    slopes[6] = 1.05
+    pixels = pixels_of(voxels * slopes, dtype=np.float32)
+    rows = tuple(
+        replace(i, RescaleSlope=float(s), Modality="CT", PixelRepresentation=1, BitsStored=16)
+        for i, s in zip(pixels.stack.instances, slopes, strict=True)
+    )
+    ct = Pixels(pixels.picture, replace(pixels.stack, instances=rows), Record(sequence="CT"))
+    assert "P04w" in codes(check_pixels(ct))
+
+
 @pytest.mark.parametrize("factor", [0.4, 0.8, 1.25, 3.0])
 @pytest.mark.parametrize("where", [slice(6, 7), slice(7, None), slice(1, 2)], ids=["one", "from", "second"])
 def test_a_jump_of_intensity_is_found(factor, where):

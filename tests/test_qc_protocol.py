@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 from protocolmaker import PHASES, STEP_S, VENDORS, changed, plan, prostate
 
+from trialbids.exporter.deidentify.curatedlooks import CURATED
 from trialbids.exporter.inventory.instance import Instance
 from trialbids.exporter.plan.build import Planned
 from trialbids.exporter.qc.check import Finding
 from trialbids.exporter.qc.protocol.check import check_protocol
 from trialbids.exporter.qc.protocol.compliance import compliance
 from trialbids.exporter.qc.protocol.fill import examinations
+from trialbids.mappings.protocol import Limit, Range
 from trialbids.mappings.protocolfile import load_protocol
 
 PI_RADS, NONE = load_protocol("pi-rads-2.1"), load_protocol("none")
@@ -189,6 +191,32 @@ def test_findings_are_the_same_from_run_to_run_and_hold_nothing_private() -> Non
         assert not any(word in public for word in ("Prisma", "4711", "2.25.", "P1", "/data"))
 
 
+def is_public(column: str, cell: str) -> bool:
+    return not cell or CURATED["curation/compliance.tsv"][column](cell)
+
+
+def test_the_range_that_was_allowed_follows_the_tolerance_and_the_vendor() -> None:
+    own = PI_RADS.model_copy(update={"slots": tuple(s for s in PI_RADS.slots if s.slot == "dwi")})
+    (dwi,) = own.slots
+    limit = Limit(unit="ms", max=90.0, vendors={"siemens": Range(max=60.0)})
+    own = own.model_copy(update={"slots": (dwi.model_copy(update={"limits": {"te": limit}}),)})
+    rows = {r.parameter: r for r in compliance(plan([prostate(1)]), own, lambda site: {"R02": 0.5})}
+    assert (rows["te"].wanted, rows["te"].allowed, rows["te"].n_within) == ("at most 60", "at most 90", 1)
+
+
+def test_where_vendors_differ_the_table_tells_the_range_of_each() -> None:
+    own = PI_RADS.model_copy(update={"slots": tuple(s for s in PI_RADS.slots if s.slot == "dwi")})
+    (dwi,) = own.slots
+    limit = Limit(unit="ms", vendors={"siemens": Range(max=90.0), "ge": Range(max=100.0)})
+    own = own.model_copy(update={"slots": (dwi.model_copy(update={"limits": {"te": limit}}),)})
+    both = [having("dwi", EchoTime=98.0)(prostate(n, vendor)) for n, vendor in enumerate(("siemens", "ge"))]
+    (te,) = (r for r in compliance(plan(both), own) if r.parameter == "te")
+    assert (te.n, te.n_within) == (2, 1)
+    assert (te.wanted, te.allowed) == ("at most 100 or at most 90", "at most 105 or at most 94.5")
+    assert is_public("wanted", te.wanted) and is_public("allowed", te.allowed)
+    assert not is_public("allowed", "at most 90 or Jane")
+
+
 def test_the_table_of_compliance_counts_by_site() -> None:
     keeping = [prostate(n) for n in range(3)]
     keeping[0] = having("dwi", EchoTime=120.0)(keeping[0])
@@ -196,6 +224,8 @@ def test_the_table_of_compliance_counts_by_site() -> None:
     rows = {(r.slot, r.parameter): r for r in compliance(plan(keeping), PI_RADS)}
     te = rows["dwi", "te"]
     assert (te.n, te.n_within, te.share, te.observed, te.wanted) == (2, 1, 0.5, "70 to 120", "at most 90")
+    assert te.allowed == "at most 94.5"
+    assert all(is_public("allowed", r.allowed) and is_public("wanted", r.wanted) for r in rows.values())
     assert (rows["dwi", "present"].n, rows["dwi", "present"].n_within) == (3, 2)
     assert {r.site for r in rows.values()} == {"S1"}
 

@@ -152,13 +152,26 @@ def test_a_schema_of_dicompares_library_becomes_a_protocol(tmp_path: Path) -> No
     assert "thickness" not in slot.limits
 
 
+FIELD = '{"acquisitions": {"a": {"fields":\n [{"field": "EchoTime", "min": %s}]}}}'
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('{"name": "a",\n "acquisitions": }', ("line 2", "no JSON")),
-        ("[]", ("name and acquisitions",)),
-        ('{"acquisitions": {"a": {"fields": [{"value": 3}]}}}', ("acquisitions.a.fields.0", "DICOM keyword")),
-        ('{"acquisitions": {"a": {"fields": [{"field": "EchoTime", "min": "x"}]}}}', ("fields.0.min", "no number")),
+        ("[]", ("line 1", "the file", "expected keys and values")),
+        ('{"acquisitions":\n {"a": {"fields": [{"value": 3}]}}}', ("line 2", "a.fields.0.field", "is missing")),
+        (FIELD % '"x"', ("line 2", "acquisitions.a.fields.0.min", "expected a valid number")),
+        ('{"acquisitions": {"a":\n {"rules": 5}}}', ("line 2", "acquisitions.a.rules", "expected a list")),
+        ('{"acquisitions": {"a":\n {"tags": 5}}}', ("line 2", "acquisitions.a.tags", "expected a list")),
+        ('{"acquisitions": {"a":\n {"tags": [5]}}}', ("line 2", "acquisitions.a.tags.0", "expected a text")),
+        ('{"acquisitions": {"a":\n {"series": {"b": 5}}}}', ("line 2", "acquisitions.a.series", "expected a list")),
+        ('{"acquisitions": [1]}', ("line 1", "acquisitions", "expected keys and values")),
+        (FIELD % ("1" + "0" * 400), ("line 2", "fields.0.min", "not infinite")),
+        (FIELD % ("9" * 5000), ("line 2", "fields.0.min", "not infinite")),
+        (FIELD % "NaN", ("line 2", "fields.0.min", "not infinite")),
+        ('{"acquisitions": {},\n "acquisitions": {}}', ("line 2", "'acquisitions'", "stands twice")),
+        ("[" * 100_000, ("nested too deep",)),
     ],
 )
 def test_a_schema_that_is_none_is_one_sentence(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
@@ -167,6 +180,13 @@ def test_a_schema_that_is_none_is_one_sentence(tmp_path: Path, text: str, words:
     with pytest.raises(UsageError) as caught:
         read_schema(path)
     assert str(caught.value).startswith(str(path)) and all(word in str(caught.value) for word in words)
+    assert len(str(caught.value)) < 400 and "\n" not in str(caught.value)
+
+
+def test_figures_that_are_no_numbers_are_listed_and_lost_to_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "schema.json"
+    path.write_text('{"acquisitions": {"t2 tse tra": {"fields": [{"field": "EchoTime", "value": 1%s}]}}}' % ("0" * 400))
+    assert "EchoTime is not compared as a number" in " ".join(import_schema(read_schema(path)).unexpressed)
 
 
 def test_the_commands_show_compare_and_exchange(tmp_path: Path) -> None:

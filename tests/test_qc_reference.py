@@ -21,6 +21,12 @@ def test_every_check_of_a_table_is_known_and_every_known_check_has_a_row_or_is_t
     assert all(entry.severities and all(entry.levels) for entry in entries())
 
 
+def test_the_severities_that_a_stage_notices_are_listed_too() -> None:
+    """``C09`` is an error of a table, a warning where no id is in the header, an information of a table of aliases."""
+    listed = {e.code: e.severities for e in entries()}
+    assert (listed["C09"], listed["C04"], listed["D01"]) == ("EWI", "EW", "I")
+
+
 def test_the_page_lists_every_check_with_its_severities_levels_and_tolerances() -> None:
     rows = re.findall(
         r"^\| ([A-Z]\d\d) \| ([EWI ]+) \| ([a-z, ]+) \| (.+?) \| (.*?) \| ([a-z]+) \|$", PAGE.read_text(), re.M

@@ -15,12 +15,14 @@ from stackmaker import axial, write_series
 from test_export_again import add_patient, export
 from test_export_tree import rows, snapshot
 
+from trialbids.exporter import screen_qc
 from trialbids.exporter.deidentify.identifiers import Identifier, Known
 from trialbids.exporter.engine import Serial
 from trialbids.exporter.plan.visits import Visit
 from trialbids.exporter.progress import Silent
 from trialbids.exporter.qc.check import Finding
 from trialbids.exporter.qc.codes import STEP_OF
+from trialbids.exporter.qc.inspection.estimate import percent
 from trialbids.exporter.qc.inspection.judged import judged_wrong, write_wrong
 from trialbids.exporter.qc.inspection.population import read_population
 from trialbids.exporter.qc.inspection.sampling import Size, draw_sample
@@ -33,7 +35,7 @@ from trialbids.exporter.qc.metricnames import METRIC_NAMES
 from trialbids.exporter.qc.names import ASPECTS
 from trialbids.exporter.qc.source import Quality
 from trialbids.exporter.release.image import Image
-from trialbids.exporter.release.quality import judged_images, quality_bytes
+from trialbids.exporter.release.quality import judged_images, quality_bytes, with_release
 from trialbids.exporter.release.said import Said
 from trialbids.exporter.release.searches import searches_of
 from trialbids.exporter.release.session import Fragment, StackResult, StagedMasks
@@ -99,6 +101,16 @@ def test_an_image_is_compared_with_its_like_at_its_own_site_also_where_the_site_
     stray = one(40, "S02", snr=11.0)
     judged = judged_images([*low, *high, stray], Quality())
     assert {r.stack_id: r.outliers for r in judged if r.outliers} == {"s40": ("snr",)}
+
+
+def test_what_only_informs_is_listed_as_such_by_both_ways_of_listing_it() -> None:
+    told = [Finding("G03", severity, "split", stacks=("s1",)) for severity in ("info", "warning")]
+    waived = {f.id: f.digest for f in told[:1]}
+    (first,) = judged_images([one(1)], Quality(of_headers=(told[0],), waived=waived))
+    (later,) = with_release(judged_images([one(1)], Quality()), [told[0]], waived)
+    assert (first.infos, first.waived) == (later.infos, later.waived) == (("G03",), ())
+    (warned_of,) = with_release(judged_images([one(1)], Quality()), [told[1]], {told[1].id: told[1].digest})
+    assert (warned_of.warnings, warned_of.waived) == ((), ("G03",))
 
 
 def test_the_table_has_a_row_an_image_and_the_same_bytes_in_any_order() -> None:
@@ -216,6 +228,29 @@ def test_an_inspection_leaves_with_its_bound_and_says_of_how_many_images_it_spea
     assert json.loads(path.read_bytes())["strata"] == []
 
 
+def test_readme_certificate_and_screen_name_the_figure_of_the_inspection(
+    trial: Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme, certificate = trial.output / "README", trial.output / "curation" / "certificate"
+    without = "No person has looked at a random sample of the images."
+    assert without in readme.read_text() and without in certificate.with_suffix(".html").read_text()
+    assert json.loads(certificate.with_suffix(".json").read_bytes())["inspection"] is None
+    screen_qc.show_inspection(export(trial).inspection)
+    assert capsys.readouterr().out == ""
+    inspect_all(trial)
+    done = export(trial)
+    told = json.loads((trial.output / "curation" / "inspection.json").read_bytes())
+    assert done.run.leaks == {} and done.inspection is not None
+    bound = percent(told["at_most"])
+    assert "A person looked at all 2 images: 0.0 % of them were wrong" in readme.read_text()
+    assert f"Of these 0.0 % are wrong, at most {bound}." in certificate.with_suffix(".html").read_text()
+    said = json.loads(certificate.with_suffix(".json").read_bytes())["inspection"]
+    assert (said["at_most"], said["looked_at"], said["released"], said["unchanged"]) == (told["at_most"], 2, 2, 2)
+    screen_qc.show_inspection(done.inspection)
+    line = capsys.readouterr().out
+    assert f"inspection: 0.0 % wrong, at most {bound}" in line and line.endswith("it is in curation/inspection.json\n")
+
+
 def test_an_image_that_a_reader_refused_leaves_once_that_is_waived(trial: Trial) -> None:
     inspect_all(trial, artefact="wrong")
     assert export(trial).run.tree.files > 0 and not any(trial.output.glob("sub-*"))
@@ -278,6 +313,7 @@ PLANTED = [
     entry("inspection.json", ("rate",), 88123456),
     entry("inspection.json", ("strata", "site"), "Dorrington"),
     entry("inspection.json", ("aspects", "Dorrington"), {}),
+    entry("certificate.json", ("inspection", "rate"), 88123456),
     entry("summary.json", ("qc", "by"), "Dorrington"),
     entry("summary.json", ("qc", "cycle"), "Dorrington"),
 ]

@@ -120,10 +120,17 @@ def alarms(trial: str, written: Iterable[Written], judged: Judged) -> Alarms:
 
 
 def false_alarms(check: str, severity: str, told: Sequence[Alarms]) -> Share:
-    """On how many objects of the clean data a check was raised, of those that it has looked at."""
+    """On how many objects of the clean data a check was raised, of those that it has looked at.
+
+    An alarm where the check was thought to see nothing counts too: that object is one of those it has looked at.
+    """
     where = trials_of(check, [alarms.trial for alarms in told])
-    n = sum(objects_seen(check, alarms.stacks) for alarms in told if alarms.trial in where)
-    return Share(min(sum(alarms.raised.get((check, severity), 0) for alarms in told), n), n)
+    hits = n = 0
+    for alarms in told:
+        raised = alarms.raised.get((check, severity), 0)
+        hits += raised
+        n += max(raised, objects_seen(check, alarms.stacks) if alarms.trial in where else 0)
+    return Share(hits, n)
 
 
 def rows(done: Sequence[Outcome], told: Sequence[Alarms]) -> list[Row]:

@@ -94,14 +94,16 @@ def same_values(
     stored, pixels = colours_apart(stored), colours_apart(pixels)
     if stored.shape != pixels.shape:
         return False
-    if np.array_equal(stored, pixels):
+    if np.array_equal(stored, pixels, equal_nan=True):
         return True
     image, dicom = stored.astype(float), pixels.astype(float)
     span = float(np.ptp(dicom)) or 1.0
     if float(np.mean(np.abs(image - dicom))) <= (LOSSY * span if is_lossy(instance) else 0.0):
         return True
     physical = dicom * (instance.RescaleSlope or 1.0) + (instance.RescaleIntercept or 0.0)
-    if np.allclose(image * slope + inter, physical, rtol=1e-4, atol=1e-4 * (float(np.ptp(physical)) or 1.0)):
+    if np.allclose(
+        image * slope + inter, physical, rtol=1e-4, atol=1e-4 * (float(np.ptp(physical)) or 1.0), equal_nan=True
+    ):
         return True
     return is_philips(instance) and stored.dtype.kind == "f" and correlation(image, dicom) > 0.9999
 

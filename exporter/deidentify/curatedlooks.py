@@ -9,18 +9,17 @@ from trialbids.mappings.parameters import PARAMETERS
 
 from ..qc.codes import MEANING, STEPS
 from ..qc.ledger.cycles import COUNT_COLUMNS
-from ..qc.ledger.row import SEVERITIES, STATES
+from ..qc.ledger.row import LEVELS, SEVERITIES, STATES
 from ..qc.names import PRESENT
 from .layout import kind_of
 from .shapes import LABEL
 
 Cell = Callable[[str], bool]
 
-LEVELS = ("instance", "series", "stack", "acquisition", "session", "subject", "release")
-"""What a check looks at."""
-
 _KEYED = r"[A-Z2-7]{10}"
-_N = r"-?\d{1,6}(\.\d{1,10})?(e[+-]?\d{1,2})?"
+_N = r"-?\d{1,6}(\.\d{1,10})?(e[+-]?\d{1,3})?"
+_ONE_RANGE = rf"(any|{_N}( to {_N})?|at (least|most) {_N})"
+_RANGE = rf"{_ONE_RANGE}( or {_ONE_RANGE}){{0,20}}"
 
 
 def _like(pattern: str) -> Cell:
@@ -60,7 +59,8 @@ _COMPLIANCE: Mapping[str, Cell] = {
     "n_within": _COUNT,
     "share": _like(r"[01]\.\d{3}"),
     "observed": _like(rf"{_N}( to {_N})?"),
-    "wanted": _like(rf"required|optional|any|{_N}( to {_N})?|at (least|most) {_N}"),
+    "wanted": _like(rf"required|optional|{_RANGE}"),
+    "allowed": _like(_RANGE),
     "unit": lambda cell: cell in ("sessions", "s/mm2") or cell in {p.unit for p in PARAMETERS.values()},
 }
 CURATED: Mapping[str, Mapping[str, Cell]] = {

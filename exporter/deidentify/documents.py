@@ -392,6 +392,10 @@ def _certificate(content: Any, rules: Rules) -> Spec:
             "sizes": [Leaf(_is_size)],
             "offers": [{"steps": [step], **dict.fromkeys(("cells", "k", "left_small"), COUNT)}],
         },
+        "inspection": {
+            **dict.fromkeys(("images", "looked_at", "wrong", "released", "unchanged"), COUNT),
+            **dict.fromkeys(("rate", "at_most"), SHARE),
+        },
         "risks": [said],
         "not_checked": [said],
     }

@@ -8,6 +8,7 @@ Bytes are searched in one pass for all forms together, by an Aho-Corasick automa
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,10 @@ LEAST_PARTED, LEAST_PIECE = 6, 4
 """Letters and digits of a word that is found parted, and of the longest of its pieces where all are letters."""
 
 MOST_DENSE = 20_000
-"""More patterns than this are held in a form that is half as fast, and far smaller."""
+"""More patterns than this are always held in a form that is half as fast, and far smaller."""
+
+DENSE_AFTER = 100_000_000
+"""After so many bytes the dense form, which takes four times as long to make, has paid for itself."""
 
 WINDOW_BYTES = 32 * 1024
 LIKELY = 0.01
@@ -235,18 +239,22 @@ def patterns_of(literal: str) -> Iterator[bytes]:
 
 
 class _Machine:
-    """The automaton of some literals."""
+    """The automaton of some literals: one that is made fast, and after some reading one that reads fast."""
 
     def __init__(self, literals: Iterable[tuple[str, str]]) -> None:
         patterns = {p: (kind, form) for form, kind in literals for p in patterns_of(form) if len(p) >= LEAST_LITERAL}
         self.longest = max(map(len, patterns), default=0)
-        self._said = list(patterns.values())
-        kind = Implementation.DFA if len(patterns) <= MOST_DENSE else Implementation.ContiguousNFA
-        self._automaton = BytesAhoCorasick(list(patterns), implementation=kind) if patterns else None
+        self._patterns, self._said = list(patterns), list(patterns.values())
+        self._left = DENSE_AFTER if len(patterns) <= MOST_DENSE else math.inf
+        self._automaton = BytesAhoCorasick(self._patterns, implementation=Implementation.ContiguousNFA)
 
     def find(self, data: bytes | memoryview, offset: int) -> tuple[Hit, ...]:
-        if self._automaton is None:
+        if not self._patterns:
             return ()
+        self._left -= len(data)
+        if self._left < 0:
+            self._automaton = BytesAhoCorasick(self._patterns, implementation=Implementation.DFA)
+            self._left = math.inf
         found = self._automaton.find_matches_as_indexes(bytes(data).lower(), overlapping=True)
         return tuple(dict.fromkeys(Hit(*self._said[number], offset + begin) for number, begin, _ in found))
 

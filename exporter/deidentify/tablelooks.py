@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trialbids.mappings.vocabulary import vocabulary
 
@@ -21,6 +21,9 @@ from .documents import DRAWN_COLUMNS, is_drawn_cell
 from .flowlooks import is_flow_cell
 from .layout import is_image_path
 from .look import Leak, Look
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
 
 _VERDICTS = ("pass", "warn", "waived")
 _SEX = ("F", "M", "O", "female", "male", "other", "n/a")
@@ -202,6 +205,18 @@ _COLUMNS_OF = {"curation/manifest.parquet": MANIFEST | {*vocabulary()}, "curatio
 _CODE = re.compile(r"[A-Z]\d\d")
 
 
+LEAST_NUMBER = 10**5
+"""Numbers of fewer digits are nobody's."""
+
+
+def _numbers(column: ChunkedArray) -> list[int]:
+    """The whole numbers of a numeric column that are long enough to be somebody's."""
+    if str(column.type) not in ("double", "float", "int64", "int32"):
+        return []
+    values = {value for value in column.to_pylist() if value is not None and value == value}
+    return sorted({int(value) for value in values if LEAST_NUMBER <= abs(value) < 1e18 and value == int(value)})
+
+
 def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
     """The manifest, or the table of quality: texts are searched, hashes are hashes, lists hold codes of checks, and the
     file has no metadata but its own schema."""
@@ -226,6 +241,8 @@ def look_into_parquet(look: Look, path: Path) -> Iterator[Leak]:
             words = {word for cell in column.to_pylist() for word in cell or ()}
             for word in sorted(w for w in words if w not in METRIC_NAMES and not _CODE.fullmatch(w)):
                 yield look.odd(f"column {name}", "unknown-text", word)
+        for value in _numbers(column):
+            yield from look.number(f"column {name}", value)
         for value in () if is_hash else values:
             if value and not shapes.is_cell(name, value):
                 yield from look.text(f"column {name}", value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 FAILED_TO_RUN = "Q99"
@@ -23,6 +24,20 @@ _WILD = re.compile(r"-?\b(\d{7,}(\.\d+)?|nan|inf)\b")
 NO_TOLERANCES: Mapping[str, float] = MappingProxyType({})
 
 
+class Named(Protocol):
+    """An object with its UID: an instance of the inventory."""
+
+    @property
+    def SOPInstanceUID(self) -> str:
+        """The object's own name, wherever it lies."""
+        ...
+
+    @property
+    def key(self) -> Place:
+        """Where it lies."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One thing that a check found: a sentence without private values, and what names it from run to run.
@@ -31,6 +46,8 @@ class Evidence:
     hold measured values that change in the last digit. ``values`` are what was measured, for a table.
     ``instances`` are the objects concerned where these are not all; they are private.
     ``stacks`` are the ids of the stacks concerned where these are not all of the object's.
+    ``about`` is a hash (:func:`about`) of what of the object is concerned where the message only counts it: slices,
+    volumes, values. The objects in ``instances`` are added to it by :func:`bound`.
     """
 
     message: str
@@ -38,6 +55,7 @@ class Evidence:
     values: tuple[tuple[str, float | int | str], ...] = ()
     instances: tuple[Place, ...] = ()
     stacks: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +99,11 @@ class Finding:
 
     @property
     def digest(self) -> str:
-        """Changes with what was found: what a person waived is not what is found now."""
+        """Changes with what was found and what it was found on: what a person waived is not what is found now."""
         values = sorted((name, f"{v:.3g}" if isinstance(v, float) else str(v)) for name, v in self.evidence.values)
-        return hashlib.sha256(repr((self.severity, self.message, values)).encode()).hexdigest()[:12]
+        what = (self.severity, self.message, values)
+        of = self.evidence.about or _by_name(self.evidence.instances)
+        return hashlib.sha256(repr((*what, of) if of else what).encode()).hexdigest()[:12]
 
 
 def run_checks(
@@ -149,6 +169,41 @@ def measured(
         message = f"{what} could not be measured: {type(error).__name__}"
         finding = Finding(FAILED_TO_RUN, WARNING, message, Evidence(message, what), "stack", stack_id, (stack_id,))
         return otherwise, (finding,)
+
+
+def about(parts: Iterable[object]) -> str:
+    """A hash of what a finding is about, in whatever order it is named; "" where nothing is.
+
+    >>> about([(0, 3), (0, 5)]) == about([(0, 5), (0, 3)]) != about([(0, 3), (0, 9)])
+    True
+    """
+    named = sorted(map(repr, parts))
+    return hashlib.sha256("\x1f".join(named).encode()).hexdigest()[:12] if named else ""
+
+
+def bound(findings: Iterable[Finding], objects: Iterable[Named]) -> Iterator[Finding]:
+    """The findings, those on single objects bound to these by their UIDs, which no moved folder changes.
+
+    An object that is not among ``objects`` is known by the name of its file.
+    """
+    uids: dict[Place, str] = {}
+    for finding in findings:
+        evidence = finding.evidence
+        if not evidence.instances:
+            yield finding
+            continue
+        uids = uids or {o.key: o.SOPInstanceUID for o in objects}
+        of = [(uids.get(place) or _file_name(place), place[2]) for place in evidence.instances]
+        yield replace(finding, evidence=replace(evidence, about=about([*of, evidence.about])))
+
+
+def _by_name(places: Iterable[Place]) -> str:
+    """What is known of objects that nobody has bound: the names of their files."""
+    return about((_file_name(place), place[2]) for place in places)
+
+
+def _file_name(place: Place) -> str:
+    return f"{PurePosixPath(place[0]).name}/{place[1]}"
 
 
 def issue_id(check: str, subject: str, key: str = "") -> str:

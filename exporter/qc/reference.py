@@ -13,11 +13,14 @@ from .tables import all_tables
 
 LETTERS = {ERROR: "E", WARNING: "W", INFO: "I"}
 UNTABLED: Mapping[str, tuple[str, str]] = {
-    "F01": ("instance", "EI"),
+    "F01": ("instance session", "EWI"),
     "F03": ("stack", "E"),
     "C01": ("series", "E"),
     "C02": ("instance", "E"),
     "C03": ("subject", "W"),
+    "C04": ("subject", "E"),
+    "C06": ("subject", "W"),
+    "C09": ("subject", "WI"),
     "D01": ("instance", "I"),
     "D03": ("series", "W"),
     "A01": ("series", "E"),
@@ -34,7 +37,7 @@ UNTABLED: Mapping[str, tuple[str, str]] = {
     "Q99": ("stack", "W"),
     **dict.fromkeys(("M01", "M02", "M03", "M04"), ("stack", "E")),
 }
-"""Checks that are no rows of a table: level and severities."""
+"""Levels and severities of what is no row of a table; of some checks a stage notices more than their rows do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ def entries() -> list[Entry]:
                 tolerances[check.code][keys[n]] = f"{check.tolerance:g} {check.unit}".strip()
     found = []
     for code, meaning in sorted(MEANING.items()):
-        level, letters = UNTABLED.get(code, ("", ""))
-        levels = tuple(dict.fromkeys(c.level for c in rows[code])) or (level,)
+        more, letters = UNTABLED.get(code, ("", ""))
+        levels = tuple(dict.fromkeys((*(c.level for c in rows[code]), *more.split())))
         severities = {LETTERS[c.severity] for c in rows[code]} | {*letters}
         word = "".join(letter for letter in "EWI" if letter in severities)
         found.append(Entry(code, STEP_OF[code], levels, word, meaning, dict(tolerances[code])))

@@ -8,7 +8,6 @@ def get_ready() -> None:
 
     On a small trial this takes as long as the scan, which workers do at the same time.
     """
-    from matplotlib import font_manager  # noqa: F401 - for the flow
     from pydicom import datadict  # noqa: F401 - for the checks of headers
 
     from trialbids.mappings.rules import built_in_rules

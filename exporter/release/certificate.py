@@ -62,6 +62,23 @@ class Faces:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """The inspection of a random sample: ``looked_at`` of ``images`` as they were when was drawn, of which ``wrong``.
+
+    ``rate`` and ``at_most`` (with 95 % confidence) are shares of all images that the sample speaks of; ``unchanged`` of
+    the ``released`` ones are as they were then.
+    """
+
+    images: int
+    looked_at: int
+    wrong: int
+    rate: float
+    at_most: float
+    released: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that an export knows of its own de-identification.
 
@@ -88,6 +105,7 @@ class Facts:
     pixels: Pixels | None = None
     faces: Faces | None = None
     anonymity: Anonymity | None = None
+    inspection: LookedAt | None = None
     dicom: bool = False
 
 
@@ -157,6 +175,7 @@ class Certificate:
     pixels: Pixels | None
     faces: Faces | None
     anonymity: Anonymity | None
+    inspection: LookedAt | None
     risks: tuple[str, ...]
     not_checked: tuple[str, ...]
     schema: str = SCHEMA

@@ -73,6 +73,7 @@ def certify(facts: Facts) -> Certificate:
         pixels=facts.pixels,
         faces=facts.faces,
         anonymity=facts.anonymity,
+        inspection=facts.inspection,
         risks=risks(facts),
         not_checked=not_checked(facts),
     )

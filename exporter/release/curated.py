@@ -24,6 +24,7 @@ from ..qc.protocol.compliance import COMPLIANCE_FILE, compliance, compliance_byt
 from ..qc.protocol.compliance import Row as Kept
 from ..tables import json_bytes, tsv_bytes
 from ..trial import Trial
+from .certificate import LookedAt
 from .dataset import write_if_changed
 from .quality import QUALITY_FILE, Judged, quality_bytes
 
@@ -51,9 +52,28 @@ class Inspected:
         content = self.result.to_json()
         if hides_sites and any(part.site != ABSENT for part in self.result.strata):
             content["strata"] = []
-        images = [r.image for r in judged]
-        states = (state_of(i.path, i.voxels_sha256, i.affine, i.record) for i in images)
-        return content | {"released": {"images": len(images), "unchanged": sum(s in self.states for s in states)}}
+        return content | {"released": {"images": len(judged), "unchanged": self.unchanged(judged)}}
+
+    def unchanged(self, judged: Sequence[Judged]) -> int:
+        """How many images of this tree are as they were when was drawn."""
+        states = (state_of(i.path, i.voxels_sha256, i.affine, i.record) for i in (r.image for r in judged))
+        return sum(state in self.states for state in states)
+
+
+def looked_at(found: Inspected | None, judged: Sequence[Judged]) -> LookedAt | None:
+    """What the certificate says of the inspection; None where nothing can be said."""
+    result = found.result if found is not None else None
+    if found is None or result is None or result.rate is None:
+        return None
+    return LookedAt(
+        images=result.images,
+        looked_at=result.sample.n,
+        wrong=result.sample.wrong,
+        rate=round(result.rate, 6),
+        at_most=round(result.at_most, 6),
+        released=len(judged),
+        unchanged=found.unchanged(judged),
+    )
 
 
 def inspected(work: Path) -> Inspected | None:

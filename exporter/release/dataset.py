@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from trialbids.mappings.vocabulary import vocabulary
 
 from ..clinical.rows import ClinicalRows
 from ..plan.visits import Visit
+from ..qc.inspection.estimate import Inspection, percent, rounded
+from ..qc.inspection.fate import staying
 from ..tables import json_bytes, tsv_bytes, write_atomic
 from ..trial import Trial
 from .image import SCANS_COLUMNS, Image, manifest_bytes
@@ -38,9 +41,25 @@ Subjects, sessions and UIDs are pseudonyms.
 {dates}
 {times}
 {faces}
+{inspection}
 How the data were de-identified, and what was not checked, is in curation/certificate.html. What was set aside, and
 why, is known to the trial's data manager.
 """
+INSPECTED = (
+    "A person looked at a random sample of {n} of {images} images. Estimated from it, {rate} % of all are wrong; the "
+    "exact upper bound is {most} % with 95 % confidence (curation/inspection.json)."
+)
+ALL_INSPECTED = "A person looked at all {n} images: {rate} % of them were wrong (curation/inspection.json)."
+SOME_DOUBTED = (
+    "A person looked at all {n} images: {rate} % of them were wrong, at most {most} % where a doubtful one counts as "
+    "wrong (curation/inspection.json)."
+)
+TAKEN_OUT = "Since then, what was judged wrong was taken out or repaired."
+SOME_STAY = (
+    "Since then, what was judged wrong was taken out or repaired, but for {kept} that stay by a waiver or could not be "
+    "matched to their source."
+)
+NOT_INSPECTED = "No person has looked at a random sample of the images."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,7 @@ def write_if_changed(path: Path, data: bytes) -> bool:
     return True
 
 
-def write_description(root: Path, trial: Trial, source: str) -> None:
+def write_description(root: Path, trial: Trial, source: str, inspection: Inspection | None = None) -> None:
     """The files that make the folder a BIDS dataset; ``source`` names the set of source images without revealing it."""
     description = {
         "Name": trial.trial,
@@ -77,12 +96,12 @@ def write_description(root: Path, trial: Trial, source: str) -> None:
         "SourceDatasets": [{"Version": source}],
     }
     write_if_changed(root / "dataset_description.json", json_bytes(description))
-    write_if_changed(root / "README", _readme(trial).encode())
+    write_if_changed(root / "README", _readme(trial, inspection).encode())
     write_if_changed(root / ".bidsignore", ("\n".join(name_rules().bidsignore) + "\n").encode())
     write_if_changed(root / "code" / "trialbids.json", json_bytes(_public_configuration(trial)))
 
 
-def _readme(trial: Trial) -> str:
+def _readme(trial: Trial, inspection: Inspection | None) -> str:
     return README.format(
         trial=trial.trial,
         version=version("trialbids"),
@@ -97,7 +116,22 @@ def _readme(trial: Trial) -> str:
         else "Faces are not removed."
         if trial.faces == "allow"
         else "Images with a head in view are left out.",
+        inspection=_inspected(inspection, trial.work),
     )
+
+
+def _inspected(found: Inspection | None, work: Path) -> str:
+    """What people saw in how many images, and whether what they judged wrong is still there."""
+    if found is None or found.rate is None:
+        return NOT_INSPECTED
+    n, images = found.sample.n, found.images
+    rate, most = rounded(found.rate).removesuffix(" %"), percent(found.at_most).removesuffix(" %")
+    of_all = SOME_DOUBTED if found.sample.unsure else ALL_INSPECTED
+    said = (of_all if n == images else INSPECTED).format(n=n, images=images, rate=rate, most=most)
+    if not found.sample.wrong:
+        return said
+    kept = staying(work, date.today())
+    return f"{said}\n{SOME_STAY.format(kept=kept) if kept else TAKEN_OUT}"
 
 
 def write_annotations_description(root: Path, name: str, paths: Iterable[str]) -> None:

@@ -26,15 +26,17 @@ from ..plan.row import PlanRow, write_plan
 from ..plan.visits import Visit
 from ..progress import Progress
 from ..qc.check import ERROR, Finding
+from ..qc.inspection.estimate import Inspection
 from ..qc.ledger.merge import Run
 from ..qc.ledger.record import Recorded, check_ledger, record_cycle
+from ..qc.protocol.check import protocol_of
 from ..qc.verdict import is_waived
 from ..select.flow import Flow
 from ..trial import Trial
 from . import dataset
 from .cleared import cleared
 from .commit import clear_leftovers, commit, sessions_in, withdraw
-from .curated import Inspected, curated_of, inspected, write_curated
+from .curated import Inspected, curated_of, inspected, looked_at, write_curated
 from .flows import IDENTIFIER_FOUND, Ended, flow_of, write_exclusions, write_flow
 from .guard import (
     Guard,
@@ -43,11 +45,12 @@ from .guard import (
     refuse_named_columns,
     refuse_named_criteria,
     refuse_named_rules,
+    refuse_named_slots,
     remember,
     terms_of,
 )
 from .held import Closed, Held
-from .issues import STEPS, export_issues, present_in, unseen_of
+from .issues import STEPS, export_issues, present_in, unlooked_of, unseen_of
 from .job import Outcome, lost_job, run_job
 from .linkage import write_linkage
 from .parsimony import account, write_parsimony
@@ -63,7 +66,7 @@ from .session import (
 )
 from .staging import Staging
 from .summary import Changed, Summary, measure_tree, summarise
-from .together import release_findings
+from .together import Splits, read_splits, release_findings
 from .unpack import Unpacked
 from .verify import State, leaks_by_kind, read_leaks, read_states, session_of
 
@@ -71,7 +74,8 @@ from .verify import State, leaks_by_kind, read_leaks, read_states, session_of
 @dataclass(frozen=True, slots=True)
 class Exported:
     """What an export did: the counts, what this run changed, the sessions that failed, the final plan, the flow, and
-    the cycle of checks that it was; ``errors`` are those of the release as a whole that nobody has waived."""
+    the cycle of checks that it was; ``errors`` are those of the release as a whole that nobody has waived,
+    ``inspection`` is what people saw in a sample."""
 
     summary: Summary
     run: Changed
@@ -80,6 +84,7 @@ class Exported:
     flow: Flow
     cycle: Recorded
     errors: tuple[Finding, ...] = ()
+    inspection: Inspection | None = None
 
 
 def export_plan(
@@ -131,13 +136,16 @@ class _Export:
         self.held: list[Held] = []
         self.leaks: dict[Visit, tuple[Leak, ...]] = {}
         self.inspection: Inspected | None = None
+        self.splits: Splits = ()
 
     def run(self) -> Exported:
         self._refuse_another_source()
         check_ledger(self.trial.work)
+        self.splits = read_splits(self.trial.qc.splits)
         self.inspection = inspected(self.trial.work)
         refuse_named_rules(site_rule_ids(self.trial), self.guard.searches)
         refuse_named_criteria(self.trial.criteria, self.guard.searches)
+        refuse_named_slots(protocol_of(self.trial), self.guard.searches.known)
         refuse_named_columns(self.clinical, self.guard.searches.known)
         write_linkage(self.trial.work, self.plan.visits, self.pseudonyms)
         remember(self.trial.work, self.guard.searches.known, self.guard.terms)
@@ -209,7 +217,8 @@ class _Export:
     def _write_description(self) -> None:
         series = sorted({i.SeriesInstanceUID for i in self.plan.inventory.instances})
         source = self.pseudonyms.digest("sources", "", "\0".join(series)).hex()[:16]
-        dataset.write_description(self.trial.output, self.trial, source)
+        result = self.inspection.result if self.inspection is not None else None
+        dataset.write_description(self.trial.output, self.trial, source, result)
 
     def _make(self, visits: Sequence[Visit], wanted: Mapping[Visit, str], unpacked: Unpacked) -> list[Fragment]:
         """Convert all stacks of these sessions; a session goes into the tree when its last stack is done."""
@@ -294,7 +303,7 @@ class _Export:
         write_parsimony(self.trial.work, needs)
         summary = summarise(self.plan, rows, images, needs)
         judged = judged_images(exported, self.plan.quality)
-        together = release_findings(exported, judged, self.clinical, self.trial.qc.splits)
+        together = release_findings(exported, judged, self.clinical, self.splits)
         cycle = self._count_cycle(fragments, together)
         judged = with_release(judged, together, self.plan.quality.waived)
         found = curated_of(self.plan, self.trial, self.pseudonyms, cycle, self.inspection, judged)
@@ -310,6 +319,7 @@ class _Export:
             fragments=fragments,
             stopped=self.leaks,
             states=self.states,
+            inspection=looked_at(self.inspection, judged),
         )
         proof = prove(release, self.engine, self.progress)
         run = Changed(
@@ -324,7 +334,8 @@ class _Export:
         )
         waived = self.plan.quality.waived
         errors = tuple(f for f in together if f.severity == ERROR and not is_waived(f, waived))
-        return Exported(summary, run, tuple(self.failures), rows, flow, cycle, errors)
+        result = self.inspection.result if self.inspection is not None else None
+        return Exported(summary, run, tuple(self.failures), rows, flow, cycle, errors, result)
 
     def _count_cycle(self, fragments: Sequence[Fragment], together: Sequence[Finding]) -> Recorded:
         """What this run found, merged into the ledger of issues; what it could not look at stays as it was."""
@@ -333,7 +344,14 @@ class _Export:
         unseen |= unseen_of(self.plan, self.trial.work)
         issues = export_issues(self.plan, self.clinical, fragments, self._unplaced(), self.held, together)
         now = datetime.now().astimezone()
-        run = Run(now, version("trialbids"), STEPS, frozenset(unseen), present_in(self.plan))
+        run = Run(
+            now,
+            version("trialbids"),
+            STEPS,
+            frozenset(unseen),
+            present_in(self.plan),
+            unlooked_of(self.plan, fragments),
+        )
         return record_cycle(self.trial.work, issues, run)
 
     def _write_flow(self, rows: Sequence[PlanRow], fragments: Sequence[Fragment]) -> Flow:

@@ -14,6 +14,8 @@ from typing import Any
 
 from trialbids.mappings.fields import AllowList, Field, allow_list
 from trialbids.mappings.labels import Label, shipped_labels
+from trialbids.mappings.protocol import Protocol
+from trialbids.mappings.protocolfile import load_protocol, protocol_names
 
 from ..clinical.rows import NOTHING, ClinicalRows
 from ..deidentify.identifiers import (
@@ -239,12 +241,33 @@ def refuse_named_columns(clinical: ClinicalRows, known: Known) -> None:
             raise UsageError(f"clinical: column {column.name}: one of its levels is somebody's name; {recode}")
 
 
+def refuse_named_slots(protocol: Protocol, known: Known) -> None:
+    """Refuse a protocol whose slots are named after anybody: their names leave with every image that fills them.
+
+    Raises ``UsageError``; the name itself is not repeated.
+    """
+    anybody = searcher_for(known.everybody, in_bytes=False)
+    for number, slot in enumerate(protocol.slots, start=1):
+        if slot.slot not in _own_slots() and anybody.in_text(_spelled(slot.slot)):
+            raise UsageError(f"protocol: the name of slot {number} holds a known identifier, and it leaves; rename it")
+
+
+@cache
+def _own_slots() -> frozenset[str]:
+    return frozenset(slot.slot for name in protocol_names() for slot in load_protocol(name).slots)
+
+
 def refuse_named_in(plan: Plan, trial: Trial) -> None:
-    """As :func:`refuse_named_criteria`, for a plan of which nothing is written yet. Raises ``UsageError``."""
-    if trial.criteria:
+    """As :func:`refuse_named_criteria` and :func:`refuse_named_slots`, for a plan of which nothing is written yet.
+
+    Raises ``UsageError``.
+    """
+    protocol = protocol_of(trial)
+    if trial.criteria or protocol.slots:
         known = known_of(plan, trial.work)
         terms = terms_of(trial, options_of(trial), plan.visits.all, known, plan.clinical)
         refuse_named_criteria(trial.criteria, Guard(known, terms).searches)
+        refuse_named_slots(protocol, known)
 
 
 def identifier_test(known: Known) -> Callable[[str], bool]:

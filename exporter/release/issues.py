@@ -59,6 +59,12 @@ def present_in(plan: Plan) -> frozenset[tuple[str, str]]:
     return frozenset((v.subject, v.session) for v in plan.visits.all)
 
 
+def unlooked_of(plan: Plan, fragments: Iterable[Fragment]) -> frozenset[str]:
+    """The stacks whose voxels no check has seen, though nobody has said that they are not wanted."""
+    looked = {r.stack_id for fragment in fragments for r in fragment.results if r.metrics or r.findings}
+    return frozenset(p.row.stack_id for p in plan.planned if p.row.decision != "exclude") - looked
+
+
 def unseen_of(plan: Plan, work: Path) -> frozenset[tuple[str, str]]:
     """Whose issues this run cannot resolve: everybody's, where part of the sources could not be opened.
 

@@ -30,9 +30,10 @@ from ..inventory.objects import materialise
 from ..plan.build import Planned
 from ..qc.check import Finding
 from ..qc.inspection.judged import standing
+from ..qc.pixels.failures import is_fault
 from ..qc.pixels.run import examine
 from ..qc.pixels.stored import files_at_hand
-from ..qc.verdict import FAIL, first_error, verdict
+from ..qc.verdict import FAIL, NOT_JUDGED, first_error, verdict
 from ..tables import json_bytes
 from .dataset import SOURCEDATA
 from .image import Image, cells
@@ -54,18 +55,29 @@ def make_image(job: Job) -> Outcome:
         volume = deface(volume, job.options.deface, _scratch(job.work))
     if record.sequence == "bold" and volume.voxels.ndim == 3:
         volume = volume.as_series((stack.first.RepetitionTime or 0.0) / 1000)
-    look = _look_for_text(job, volume)
     at_hand = files_at_hand(stack, job.unpacked)
     has_text = job.options.marks.was_looked_at(stack)
     seen = examine(volume, stack, record, job.tolerances, at_hand, has_text, changed=bool(face))
     found = (*seen.findings, *_inspected(job, volume))
     findings = (*job.findings, *found)
     judged = verdict(findings, job.waived)
-    outcome = Outcome(stack.stack_id, judged, found, seen.metrics, seen.sketch, seen.digests, text_look=look)
+    outcome = Outcome(stack.stack_id, judged, found, seen.metrics, seen.sketch, seen.digests)
     if judged == FAIL:
         worst = first_error(findings, job.waived)
         return replace(outcome, reason=worst.check, message=worst.message)
-    against = job.question.decide(record, judged, findings, seen.metrics)
+    try:
+        return _release(job, volume, outcome, is_defaced=bool(face))
+    except ConversionError as error:  # held back for what no check of quality asks: what they found stands
+        word = FAIL if is_fault(error.reason) else NOT_JUDGED
+        return replace(outcome, verdict=word, reason=error.reason, message=str(error))
+
+
+def _release(job: Job, volume: Volume, outcome: Outcome, *, is_defaced: bool) -> Outcome:
+    """The outcome, its image in the session's staging folder. Raises ``ConversionError`` where that may not leave."""
+    planned, findings = job.planned, (*job.findings, *outcome.findings)
+    stack, record = planned.harmonised.stack, planned.harmonised.record
+    outcome = replace(outcome, text_look=_look_for_text(job, volume))
+    against = job.question.decide(record, outcome.verdict, findings, outcome.metrics)
     if against:
         return replace(outcome, against=against)
     sidecar = make_sidecar(
@@ -77,7 +89,7 @@ def make_image(job: Job) -> Outcome:
         pseudonyms=job.pseudonyms,
         extra=_extra(planned, volume),
         options=job.options,
-        defaced=bool(face),
+        defaced=is_defaced,
     )
     missing = set(name_rules().required.get(_suffix(planned), ())) - set(sidecar.content)
     if missing:
@@ -93,12 +105,12 @@ def make_image(job: Job) -> Outcome:
     }
     for ending, content in files.items():
         (folder / f"{planned.stem}{ending}").write_bytes(content)
-    objects = _write_objects(job) if job.options.sourcedata and not face else NO_OBJECTS
+    objects = _write_objects(job) if job.options.sourcedata and not is_defaced else NO_OBJECTS
     root, stem = job.staging.parents[1], planned.row.bids_path.removesuffix(".nii.gz")
     paths = [*(stem + ending for ending in files), *(path.relative_to(root).as_posix() for path in objects.paths)]
     return replace(
         outcome,
-        image=_image(job, volume, judged, len(data)),
+        image=_image(job, volume, outcome.verdict, len(data)),
         dropped=sidecar.dropped,
         leaks=tuple(leak for path in paths for leak in inspect_file(root, path, job.searcher, job.rules)),
         left_out=objects.left_out,

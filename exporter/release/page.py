@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from ..deidentify.anonymity import LEAST, Anonymity, Offer
+from ..qc.inspection.estimate import drawn_of, percent, rounded
 from .caveats import counted
-from .certificate import Certificate, KeptLine, Search
+from .certificate import Certificate, KeptLine, LookedAt, Search
 
 Cell = str | int
 
@@ -54,6 +55,7 @@ def page(certificate: Certificate) -> str:
         *_search(c.search),
         *_pixels(c),
         *_groups(c.anonymity),
+        *_inspection(c.inspection),
         "<h2>What could still lead to a person</h2>",
         _list(c.risks),
         "<h2>What was not checked</h2>",
@@ -177,6 +179,26 @@ def _pixels(c: Certificate) -> Iterator[str]:
             ("released after a command of the trial removed the face", c.faces.defaced),
             ("of these, images whose body part is not known", c.faces.unknown),
         ],
+    )
+
+
+def _inspection(found: LookedAt | None) -> Iterator[str]:
+    yield "<h2>What a person saw in a random sample</h2>"
+    if found is None:
+        yield "<p>No person has looked at a random sample of the images.</p>"
+        return
+    is_all = found.looked_at == found.images
+    how = "" if is_all else ", drawn at random by site and sequence"
+    share = "Of these" if is_all else "Estimated from it, of all images"
+    bound = "at most" if is_all else "the exact upper bound, with 95 % confidence, is"
+    yield (
+        f"<p>A person looked at {drawn_of(found.looked_at, found.images)} images{how}: "
+        "are label and orientation right, is the whole of it there, do artefacts spoil it? Wrong: "
+        f"{found.wrong:,}. "
+        f"{share} {rounded(found.rate)} are wrong, {bound} {percent(found.at_most)}. "
+        "What is judged wrong leaves the release until it is repaired or waived. "
+        f"{found.unchanged:,} of the {found.released:,} released images are as they were when the sample was drawn. "
+        "The figures by group are in curation/inspection.json.</p>"
     )
 
 

@@ -20,7 +20,7 @@ from ..plan.row import PlanRow
 from ..plan.visits import Visit
 from ..progress import Progress
 from ..trial import Trial
-from .certificate import Faces, Facts, IdentifierKind, Pixels, Search
+from .certificate import Faces, Facts, IdentifierKind, LookedAt, Pixels, Search
 from .certify import CERTIFICATE_FILES, certify, write_certificate
 from .dataset import release_days
 from .guard import Guard
@@ -50,6 +50,7 @@ class Release:
     fragments: Sequence[Fragment] = field(repr=False)
     stopped: Mapping[Visit, Sequence[Leak]] = field(repr=False)
     states: Mapping[str, State] = field(repr=False)
+    inspection: LookedAt | None = None
 
 
 def prove(release: Release, engine: Engine, progress: Progress) -> Verification:
@@ -87,6 +88,7 @@ def facts_of(release: Release, done: Verification) -> Facts:
         pixels=_pixels(release),
         faces=_faces(release),
         anonymity=assess(read_quasi(root, kept.models)),
+        inspection=release.inspection,
         dicom=release.trial.sourcedata == "dicom",
     )
 

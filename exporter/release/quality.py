@@ -67,9 +67,14 @@ def with_release(rows: Iterable[Judged], findings: Iterable[Finding], waived: Wa
 def _also(row: Judged, findings: Iterable[Finding], waived: Waived) -> Judged:
     codes = {"error": {*row.errors}, "warning": {*row.warnings}, "info": {*row.infos}, "waived": {*row.waived}}
     for f in findings:
-        codes["waived" if is_waived(f, waived) else f.severity].add(f.check)
+        codes[_word_of(f, waived)].add(f.check)
     errors, warnings, infos, excused = (tuple(sorted(words)) for words in codes.values())
     return replace(row, errors=errors, warnings=warnings, infos=infos, waived=excused)
+
+
+def _word_of(finding: Finding, waived: Waived) -> str:
+    """Under which word a finding is listed; what only informs needs no waiver, and stays where it is."""
+    return "waived" if finding.severity != INFO and is_waived(finding, waived) else finding.severity
 
 
 def measured(rows: Iterable[Judged]) -> list[Measured]:
@@ -88,8 +93,7 @@ def _judged(image: Image, site: str, result: StackResult, quality: Quality) -> J
     findings = (*quality.of_stack(result.stack_id), *result.findings)
     codes: dict[str, set[str]] = {"error": set(), "warning": set(), "info": set(), "waived": set()}
     for f in findings:
-        word = "waived" if f.severity != INFO and is_waived(f, quality.waived) else f.severity
-        codes[word].add(f.check)
+        codes[_word_of(f, quality.waived)].add(f.check)
     errors, warnings, infos, waived = (tuple(sorted(codes[word])) for word in codes)
     return Judged(
         image=image,

@@ -140,6 +140,7 @@ def _finding(values: Mapping[str, Any]) -> Finding:
         tuple((name, value) for name, value in told["values"]),
         tuple((path, member, frame) for path, member, frame in told["instances"]),
         tuple(told["stacks"]),
+        told.get("about", ""),
     )
     return Finding(**{**values, "evidence": evidence, "stacks": tuple(values["stacks"])})
 

@@ -16,6 +16,11 @@ from .parts import LegalPath, Model
 
 KEY = re.compile(r"[A-Z]\d{2}(:(error|warning|info))?")
 WRITTEN = re.compile(r"\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9].*?)?\s*")
+EXPECTED = "expected a number, or a number and its unit such as 0.2 mm"
+LARGEST = 1e9
+"""No figure of a check is larger."""
+LONGEST_SAID = 40
+
 SHARES = frozenset({"share", "correlation", "fraction"})
 """Units of figures that lie between 0 and 1."""
 
@@ -30,22 +35,30 @@ class Limit(Model):
     @classmethod
     def _as_written(cls, data: Any) -> dict[str, Any]:
         found = WRITTEN.fullmatch(data) if isinstance(data, str) else None
+        unit = ""
         if found is not None:
-            data = {"number": _number(found[1]), "unit": found[2] or ""}
-        elif isinstance(data, (int, float)) and not isinstance(data, bool):
-            data = {"number": float(data)}
-        else:
-            raise ValueError(f"is {data!r}; expected a number, or a number and its unit such as 0.2 mm")
-        if not math.isfinite(data["number"]) or data["number"] < 0:
-            raise ValueError(f"is {data['number']:g}; a tolerance is 0 or more")
-        return data
+            data, unit = found[1], found[2] or ""
+        elif isinstance(data, bool) or not isinstance(data, (int, float)):
+            raise ValueError(f"is {_short(data)}; {EXPECTED}")
+        return {"number": _number(data), "unit": unit}
 
 
-def _number(text: str) -> float:
+def _number(written: str | float) -> float:
+    """A number as it is written. Raises ``ValueError`` for what is none, or none that a figure can have."""
     try:
-        return float(text)
+        number = float(str(written))  # as text a number too large is infinite, and no error
     except ValueError as error:
-        raise ValueError(f"is {text!r}; expected a number, or a number and its unit such as 0.2 mm") from error
+        raise ValueError(f"is {_short(written)}; {EXPECTED}") from error
+    if math.isnan(number) or number < 0:
+        raise ValueError(f"is {number:g}; a tolerance is 0 or more")
+    if number > LARGEST:
+        raise ValueError(f"is larger than any figure; a tolerance is {LARGEST:g} at most")
+    return number
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}…"
 
 
 def _legal_codes(limits: dict[str, Limit]) -> dict[str, Limit]:

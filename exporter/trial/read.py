@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from trialbids.mappings.plain import NotPlain, PlainLoader, read_plain
-from trialbids.mappings.protocolfile import is_file
+from trialbids.mappings.plain import PlainLoader, read_plain, said
+from trialbids.mappings.protocolfile import is_file, plainly
 
 from ..errors import UsageError
 from .annotations import Annotations, Collection, LabelEntry
@@ -54,10 +54,7 @@ def _parse(path: Path) -> tuple[yaml.Node, dict[Any, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({_cause(error)}); give the path of a trial.yaml") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        what = "" if isinstance(error, NotPlain) else " this is no YAML:"
-        raise UsageError(f"{path}:{line}{what} {getattr(error, 'problem', None) or error}") from error
+        raise UsageError(f"{path}:{said(error)}") from error
     if not isinstance(data, dict) or node is None:
         raise UsageError(f"{path}: expected keys and values, such as `sources: [dicom]`; found {type(data).__name__}")
     twice = next(_repeated(node), None)
@@ -99,11 +96,8 @@ def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind
     key = ".".join(str(part) for part in loc) or "the file"
     if kind == "extra_forbidden":
         known = ", ".join(sorted(_known_keys(loc[:-1])))
-        message = f"unknown key; known here: {known}"
-    elif kind == "missing":
-        message = "is missing"
-    message = message.removeprefix("Value error, ")
-    return f"{path}: line {_line(node, loc)}: {key}: {message[:1].lower() + message[1:]}"
+        message, kind = f"unknown key; known here: {known}", ""
+    return f"{path}: line {_line(node, loc)}: {key}: {plainly(message, kind)}"
 
 
 def _as_written(node: yaml.Node | None, loc: Sequence[Any]) -> tuple[Any, ...]:

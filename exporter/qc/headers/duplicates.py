@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
-from itertools import combinations
+from itertools import chain, combinations
 
+from ...inventory.instance import Instance
 from ...stacks import Stacking
 from ...stacks.reasons import (
     DUPLICATE,
@@ -18,11 +19,12 @@ from ...stacks.reasons import (
     SOP_UID_REUSED,
 )
 from ...stacks.stack import SetAside, Stack
-from ..check import ERROR, INFO, WARNING, Check, Evidence, Finding
+from ..check import ERROR, INFO, WARNING, Check, Evidence, Finding, bound
 from ..views import Series, Session
 from .files import places
 
-SET_ASIDE = {DUPLICATE: ("D01", INFO), SOP_UID_REUSED: ("C02", ERROR), RESENT: ("D03", WARNING)}
+COPIES = "D01"
+SET_ASIDE = {DUPLICATE: (COPIES, INFO), SOP_UID_REUSED: ("C02", ERROR), RESENT: ("D03", WARNING)}
 DOUBTS = {
     SERIES_INCOMPLETE: "F02",
     NO_VOLUME_INDEX: "D05",
@@ -37,16 +39,20 @@ OTHER_DOUBT = "C01"
 def stacking_findings(stacking: Stacking) -> Iterator[Finding]:
     """C01, C02, D01, D03, D05 and F02 as stacking saw them: one finding a series and reason.
 
-    What is set aside concerns no stack, since it is in none.
+    What is set aside concerns no stack, since it is in none. Of identical copies the places are told in pairs: that of
+    the copy, then that of the object that is kept, since either may be the one that lies in the wrong folder.
     """
+    originals = _originals(stacking)
     aside: dict[tuple[str, str], list[SetAside]] = defaultdict(list)
     for item in stacking.set_aside:
         aside[item.instance.SeriesInstanceUID, item.reason].append(item)
     for (uid, reason), items in aside.items():
         code, severity = SET_ASIDE[reason]
-        concerned = places(item.instance for item in items)
-        evidence = Evidence(SENTENCES[reason], reason, (("images", len(items)),), concerned)
-        yield Finding(code, severity, SENTENCES[reason], evidence, "instance", uid)
+        kept = originals if reason == DUPLICATE else {}
+        objects = [i for item in items for i in (item.instance, *kept.get(_name(item.instance), ()))]
+        evidence = Evidence(SENTENCES[reason], reason, (("images", len(items)),), places(objects))
+        found = Finding(code, severity, SENTENCES[reason], evidence, "instance", uid)
+        yield from bound([found], objects)
     doubted: dict[tuple[str, str], list[str]] = defaultdict(list)
     for stack in stacking.stacks:
         if stack.doubt:
@@ -56,6 +62,25 @@ def stacking_findings(stacking: Stacking) -> Iterator[Finding]:
         evidence = Evidence(sentence, reason, (), (), tuple(stacks))
         level = "stack" if reason == NO_VOLUME_INDEX else "series"
         yield Finding(DOUBTS.get(reason, OTHER_DOUBT), ERROR, sentence, evidence, level, uid, tuple(stacks))
+
+
+def _originals(stacking: Stacking) -> dict[Hashable, tuple[Instance]]:
+    """The object that each identical copy is a copy of, by what they have in common."""
+    copied = {_name(item.instance) for item in stacking.set_aside if item.reason == DUPLICATE}
+    if not copied:
+        return {}
+    stacked = (i for stack in stacking.stacks for i in stack.instances)
+    doubtful = (item.instance for item in stacking.set_aside if item.reason != DUPLICATE)
+    found: dict[Hashable, tuple[Instance]] = {}
+    for instance in chain(stacked, doubtful):
+        if (name := _name(instance)) in copied:
+            found.setdefault(name, (instance,))
+    return found
+
+
+def _name(i: Instance) -> Hashable:
+    """What two identical copies have in common."""
+    return i.SOPInstanceUID, i.frame, i.PatientID, i.StudyInstanceUID, i.SeriesInstanceUID
 
 
 def same_scan_again(session: Session, _tolerance: float) -> Iterator[Evidence]:

@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from operator import attrgetter
 from statistics import median
 
 from ...harmonise import Harmonised
 from ...inventory.instance import Instance
 from ...inventory.moment import moment, seconds_of_day, unwrapped
 from ...stacks.headers import is_diffusion_weighted
-from ...stacks.numbering import PHASE_CLOCKS, PhaseClock, by_product, earliest
+from ...stacks.numbering import PHASE_CLOCKS, by_product, earliest
 from ...stacks.signature import Signature
 from ..check import ERROR, INFO, WARNING, Check, Evidence
 from ..views import Acquisition
+from .clocks import (
+    TEMPORAL_POSITION,
+    Phases,
+    in_counted_order,
+    is_good,
+    is_of_blocks,
+    is_running,
+    readings,
+    stands_still,
+    timed,
+)
 from .naming import place_of
-
-Phases = tuple[Harmonised, ...]
-"""The phases of one product of a dynamic acquisition, in their order."""
 
 FEWEST_TIMED = 4
 """Of fewer phases no interval is the usual one."""
 WHOLE_SECONDS = 1.0
 """Clocks that tell whole seconds make an interval a second longer or shorter."""
 CLOCK_NOISE_S = 0.01
-LEAST_STEP_S = 1.0
-"""Trigger times that span less than this from phase to phase are delays within a heart beat or breath."""
-TEMPORAL_POSITION = PhaseClock(
-    "TemporalPositionIdentifier",
-    lambda i: None if i.TemporalPositionIdentifier is None else float(i.TemporalPositionIdentifier),
-)
-
-
-TIMES = attrgetter(
-    *("AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "TriggerTime", "TemporalPositionTimeOffset"),
-    "TemporalPositionIdentifier",
-)
-"""The values that the clocks read, the description aside."""
 
 
 @lru_cache(maxsize=4)
@@ -91,13 +84,12 @@ def unequal_phases(acquisition: Acquisition, _tolerance: float) -> Iterator[Evid
 
 
 def wrong_times(acquisition: Acquisition, _tolerance: float) -> Iterator[Evidence]:
-    """Two phases have one time, or a later one an earlier time, by a clock that most phases set."""
+    """Two phases have one time, or a later one an earlier time, by a clock that tells phases."""
     for phases in products_of(acquisition):
-        ordered = [replace(h.stack, instances=timed(h), volume=()) for h in in_counted_order(phases)]
-        for clock in (TEMPORAL_POSITION, *PHASE_CLOCKS):
-            times = unwrapped([earliest(stack, clock) for stack in ordered])
-            known = [t for t in times if t is not None]
-            if len(known) < len(ordered) or not is_running(clock, known):
+        told = readings(in_counted_order(phases))
+        has_good = any(clock is not TEMPORAL_POSITION and is_good(clock, known) for clock, known in told)
+        for clock, known in told:
+            if not (is_running(clock, known) or stands_still(clock, known)) or (has_good and is_of_blocks(known)):
                 continue
             same = len(known) - len(set(known))
             falls = sum(b < a for a, b in pairwise(known)) if clock is not TEMPORAL_POSITION else 0
@@ -109,37 +101,6 @@ def wrong_times(acquisition: Acquisition, _tolerance: float) -> Iterator[Evidenc
                     stacks=ids_of(phases),
                 )
                 break
-
-
-def timed(h: Harmonised) -> tuple[Instance, ...]:
-    """One image of each time that a phase tells."""
-    return tuple({(*TIMES(i), i.SeriesDescription): i for i in h.stack.instances}.values())
-
-
-def is_running(clock: PhaseClock, times: Sequence[float]) -> bool:
-    """Whether a clock tells phases apart at all: constant values, or pairs of them, tell something else."""
-    if len(set(times)) * 2 <= len(times):
-        return False
-    return clock.name != "TriggerTime" or max(times) - min(times) >= LEAST_STEP_S * (len(times) - 1)
-
-
-Counter_ = Callable[[Harmonised], int | None]
-COUNTERS: tuple[Counter_, ...] = (
-    lambda h: h.stack.first.TemporalPositionIdentifier,
-    lambda h: h.stack.first.AcquisitionNumber,
-    lambda h: h.stack.first.SeriesNumber,
-    lambda h: min((i.InstanceNumber for i in h.stack.instances if i.InstanceNumber is not None), default=None),
-)
-"""What counts phases without being a clock, in the order of trust."""
-
-
-def in_counted_order(phases: Phases) -> Phases:
-    """The phases in the order of the first counter that tells all apart, else as they are."""
-    for counter in COUNTERS:
-        numbers = [counter(h) for h in phases]
-        if None not in numbers and len(set(numbers)) == len(phases):
-            return tuple(h for _, h in sorted(zip(numbers, phases, strict=True), key=lambda pair: pair[0] or 0))
-    return phases
 
 
 def intervals_of(phases: Phases) -> tuple[list[float], list[int]]:

@@ -15,7 +15,7 @@ from ...inventory.instance import Instance
 from ...plan.labels import NO_ID
 from ...plan.visits import Visit
 from ...stacks.build import is_image
-from ..check import ERROR, WARNING, Check, Evidence
+from ..check import ERROR, WARNING, Check, Evidence, about
 from ..views import Person, Series, Session
 from .bodypart import UNKNOWN, can_agree, part_of_tag
 from .dates import in_wrong_order
@@ -72,7 +72,8 @@ def several_modalities(series: Series, _tolerance: float) -> Iterator[Evidence]:
     """Images of several modalities under one SeriesInstanceUID (PS3.3 C.7.3.1.1.1)."""
     found = {m for m, kind in _modalities(series.instances) if kind == "image"}
     if len(found) > 1:
-        yield Evidence(f"images of {len(found)} modalities in one series", "images", (("modalities", len(found)),))
+        values = (("modalities", len(found)),)
+        yield Evidence(f"images of {len(found)} modalities in one series", "images", values, about=about(found))
 
 
 def something_beside(series: Series, _tolerance: float) -> Iterator[Evidence]:
@@ -92,7 +93,18 @@ def several_values(series: Series, _tolerance: float) -> Iterator[Evidence]:
         found = {_plain(value) for value in values} - {""}
         if len(found) > 1:
             message = f"{single.keyword} has {len(found)} values in one series"
-            yield Evidence(message, single.keyword, (("values", len(found)),))
+            odd = about(_odd_ones(series, single.keyword))
+            yield Evidence(message, single.keyword, (("values", len(found)),), about=odd)
+
+
+def _odd_ones(series: Series, keyword: str) -> Iterator[tuple[str, int, str]]:
+    """Each image whose value is not the one that most have: UID, frame and value."""
+    told = [_plain(getattr(i, keyword)) for i in series.instances]
+    counts = Counter(told)
+    usual = max(sorted(counts), key=counts.__getitem__)
+    for i, value in zip(series.instances, told, strict=True):
+        if value != usual:
+            yield i.SOPInstanceUID, i.frame, value
 
 
 def other_bodypart(series: Series, _tolerance: float) -> Iterator[Evidence]:
@@ -145,7 +157,8 @@ def two_people(person: Person, _tolerance: float) -> Iterator[Evidence]:
     labels = {session.visit.site for session in person.sessions}
     for key, found in (("sexes", sexes), ("birth dates", births), ("sites", max(sites, labels, key=len))):
         if len(found) > 1:
-            yield Evidence(f"one subject with {len(found)} {key}", key.replace(" ", "-"), (("values", len(found)),))
+            values = (("values", len(found)),)
+            yield Evidence(f"one subject with {len(found)} {key}", key.replace(" ", "-"), values, about=about(found))
 
 
 def identity_checks(bodyparts: Collection[str] = ()) -> tuple[Check[Series], ...]:
@@ -219,11 +232,11 @@ def person_checks(schedule: Schedule, is_listed: bool = False) -> tuple[Check[Pe
         """A visit of the schedule, and not an optional one, has no session; nobody is asked who has no day."""
         seen = {visit_of(session.visit, schedule) for session in person.sessions}
         known = all(schedule.day(s.visit) is not None or is_named(s.visit) for s in person.sessions)
-        missed = [n for n, (name, w) in enumerate(schedule.windows.items(), 1) if name not in seen and not w.optional]
+        missed = [(name, w.day) for name, w in schedule.windows.items() if name not in seen and not w.optional]
         if known:
-            for number in missed:
-                total = len(schedule.windows)
-                yield Evidence(f"no session of the expected visit {number} of {total}", f"visit-{number}")
+            for name, day in missed:
+                # By its name, hashed, for that is the trial's own word: visits may be added, or written in other order.
+                yield Evidence(f"no session of the visit that is expected at day {day}", f"visit-{about([name])}")
 
     return (
         Check("C04", "subject", WARNING, "sex, birth date or site conflict", two_people),

@@ -12,7 +12,7 @@ from ...harmonise import Harmonised
 from ...inventory.instance import Instance
 from ...plan.visits import Visits
 from ...stacks import Stacking
-from ..check import NO_TOLERANCES, Check, Finding, Place, run_checks
+from ..check import NO_TOLERANCES, Check, Finding, Place, bound, run_checks
 from ..views import Acquisition, Person, Series, Session, acquisitions_of, persons_of, sessions_of
 from .colours import COLOURS
 from .counts import COUNTS
@@ -69,7 +69,8 @@ def check_headers(
     tables = tables or tables_of()
     owners = {i.key: h.stack.stack_id for h in harmonised for i in h.stack.instances}
     found: list[Finding] = []
-    for series in series_of(stacking, harmonised):
+    all_series = series_of(stacking, harmonised)
+    for series in all_series:
         site = visits.of(series.instances[0]).site
         own = run_checks(tables.series, series, series.uid, _ids(series.stacks), tolerances(site))
         found.extend(narrowed(own, owners))
@@ -85,6 +86,7 @@ def check_headers(
         members = [h for session in person.sessions for h in session.stacks]
         site = person.sessions[0].visit.site
         found.extend(run_checks(tables.person, person, person.subject, _ids(members), tolerances(site)))
+    found = [*bound(found, (i for series in all_series for i in series.instances))]
     return tuple(sorted(found, key=lambda f: (f.check, f.subject, f.evidence.key, f.message)))
 
 

@@ -6,8 +6,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from pydantic import Field, ValidationInfo, field_validator
+
+from ..jsonfile import Closed
+from ..names import ASPECTS
 from .population import Released
 
 Stratum = tuple[str, str]
@@ -61,10 +65,57 @@ class Draw:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Draw:
-        """The inverse of :meth:`to_json`. Raises ``KeyError`` or ``TypeError`` where it is none."""
-        strata = {(s["site"], s["sequence"]): frozenset(s["states"]) for s in values["strata"]}
-        return cls(int(values["number"]), int(values["seed"]), strata, tuple(Drawn(**d) for d in values["images"]))
+    def from_json(cls, values: DrawShape) -> Draw:
+        """The inverse of :meth:`to_json`."""
+        strata = {(s.site, s.sequence): frozenset(s.states) for s in values.strata}
+        return cls(values.number, values.seed, strata, tuple(Drawn(**dict(d)) for d in values.images))
+
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class _StratumShape(Closed):
+    site: str
+    sequence: str
+    states: list[Digest]
+
+
+class _ImageShape(Closed):
+    path: str
+    site: str
+    sequence: str
+    state: Digest
+    stack_id: str
+    bases: dict[str, Digest]
+
+    @field_validator("bases")
+    @classmethod
+    def _one_each(cls, value: dict[str, str]) -> dict[str, str]:
+        if set(value) != {*ASPECTS}:
+            raise ValueError(f"expected {', '.join(ASPECTS)}")
+        return value
+
+
+class DrawShape(Closed):
+    """What :meth:`Draw.to_json` writes, and nothing else: every image once, in a group that holds its state."""
+
+    number: int
+    seed: int
+    strata: list[_StratumShape]
+    images: list[_ImageShape]
+
+    @field_validator("images")
+    @classmethod
+    def _of_the_strata(cls, value: list[_ImageShape], info: ValidationInfo) -> list[_ImageShape]:
+        strata = {(s.site, s.sequence): set(s.states) for s in info.data.get("strata", ())}
+        paths: set[str] = set()
+        for n, image in enumerate(value, start=1):
+            if image.path in paths:
+                raise ValueError(f"image {n} of the list stands in it twice")
+            if image.state not in strata.get((image.site, image.sequence), ()):
+                raise ValueError(f"image {n} of the list is of no group under strata, by site, sequence and state")
+            paths.add(image.path)
+        return value
 
 
 def allocate(sizes: Mapping[Key, int], n: int) -> dict[Key, int]:

@@ -219,13 +219,32 @@ def sentences(found: Inspection) -> Iterator[str]:
     """The result in words, for a README or a report: plain sentences of words and numbers."""
     n, wrong = found.sample.n, found.sample.wrong
     said = "none of them was" if wrong == 0 else "1 of them was" if wrong == 1 else f"{wrong:,} of them were"
-    yield f"A person looked at {n:,} of {found.images:,} images, drawn at random by site and sequence; {said} wrong."
+    how = "" if n == found.images else ", drawn at random by site and sequence"
+    yield f"A person looked at {drawn_of(n, found.images)} images{how}; {said} wrong."
     yield f"With 95 % confidence at most {percent(found.sample.at_most)} of images as they were drawn are wrong."
     yield f"Weighted by the size of the strata it is at most {percent(found.at_most)} of {found.covered:,} images."
     if found.sample.unsure:
         yield f"The reader was unsure of {found.sample.unsure:,}; the bounds count them as wrong."
     if found.unread:
         yield f"{found.unread:,} images of the sample were not judged yet."
+
+
+def rounded(share: float) -> str:
+    """A share for the eye that is no bound.
+
+    >>> rounded(4 / 35)
+    '11.4 %'
+    """
+    return f"{share * 100:.1f} %"
+
+
+def drawn_of(n: int, images: int) -> str:
+    """How many of how many.
+
+    >>> drawn_of(12, 35), drawn_of(35, 35)
+    ('12 of 35', 'all 35')
+    """
+    return f"all {images:,}" if n == images else f"{n:,} of {images:,}"
 
 
 def percent(share: float) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from ...errors import UsageError
+from pydantic import RootModel
+
 from ...tables import json_bytes, write_private
 from ..check import ERROR, Evidence, Finding
-from .draw import Draw
+from ..jsonfile import Closed, Count, read_json
+from .draw import Digest, Draw
 from .population import basis_of
 from .store import FOLDER, Taken, private_folder
 from .verdicts import WRONG
@@ -81,12 +83,23 @@ def write_wrong(work: Path, found: Iterable[Wrong]) -> None:
 def read_wrong(work: Path) -> tuple[Wrong, ...]:
     """What readers judged wrong so far. Raises ``UsageError`` where the file was changed by hand."""
     path = work / FOLDER / FINDINGS_FILE
-    try:
-        return tuple(Wrong(**row) for row in json.loads(path.read_bytes()))
-    except FileNotFoundError:
+    if not path.exists():
         return ()
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{path}: was changed by hand; read the verdicts in again: qc sample --read") from error
+    shape, _ = read_json(path, _WrongList, "read the verdicts in again: trialbids qc sample --read")
+    return tuple(Wrong(**dict(row)) for row in shape.root)
+
+
+class _WrongShape(Closed):
+    code: Literal["M01", "M02", "M03", "M04"]
+    stack_id: str
+    image: str
+    inspection: Count
+    basis: Digest
+    corrected_label: str
+
+
+class _WrongList(RootModel[list[_WrongShape]]):
+    """What :func:`write_wrong` writes."""
 
 
 def inspection_findings(work: Path) -> tuple[Finding, ...]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from trialbids.mappings.record import Record
 from trialbids.mappings.vocabulary import vocabulary
 
 from ...errors import UsageError
+from ..jsonfile import Strict, read_json
 
 MANIFEST = "curation/manifest.parquet"
+IMAGE_PATH = re.compile(r"(sub-[0-9A-Za-z]+/)(ses-[0-9A-Za-z]+/)?[0-9a-z]+/[0-9A-Za-z_+-]+\.nii\.gz")
+AFFINE_NUMBERS = 16
 OWN = ("path", "site", "acquisition_id", "datatype", "qc_verdict", "affine", "voxels_sha256")
 
 
@@ -89,12 +95,30 @@ def read_population(root: Path) -> tuple[Released, ...]:
     missing = next((name for name in columns if rows and name not in rows[0]), None)
     if missing is not None:
         raise UsageError(f"{path}: has no column {missing}; export the trial again")
-    return tuple(sorted((_released(row) for row in rows), key=lambda image: image.path))
+    images = [_released(path, n, row) for n, row in enumerate(rows, start=1)]
+    twice = next((name for name, count in Counter(image.path for image in images).items() if count > 1), None)
+    if twice is not None:
+        raise UsageError(f"{path}: names {twice} twice; export the trial again")
+    return tuple(sorted(images, key=lambda image: image.path))
 
 
-def _released(row: Mapping[str, Any]) -> Released:
-    own = {name: row[name] or "" for name in OWN if name != "affine"}
-    return Released(**own, affine=tuple(row["affine"]), words={name: row[name] or "" for name in vocabulary()})
+def _released(path: Path, number: int, row: Mapping[str, Any]) -> Released:
+    """One row as an image. Raises ``UsageError`` where a cell is not what an export writes."""
+    texts = {name: "" if row[name] is None else row[name] for name in (*OWN, *vocabulary()) if name != "affine"}
+    wrong = next((name for name, text in texts.items() if not isinstance(text, str)), "")
+    affine = row["affine"] or ()
+    if not wrong and not IMAGE_PATH.fullmatch(texts["path"]):
+        wrong = "path"
+    if not wrong and not (len(affine) == AFFINE_NUMBERS and all(isinstance(a, float) and isfinite(a) for a in affine)):
+        wrong = "affine"
+    words = {name: texts[name] for name in vocabulary()}
+    try:
+        Record.from_row(words)
+    except ValueError as error:
+        wrong = wrong or str(error).partition(":")[0]
+    if wrong:
+        raise UsageError(f"{path}: row {number}: {wrong}: holds what no export writes; export the trial again")
+    return Released(**{name: texts[name] for name in OWN if name != "affine"}, affine=tuple(affine), words=words)
 
 
 def scans_of(images: Iterable[Released]) -> dict[tuple[str, str], list[Released]]:
@@ -115,21 +139,30 @@ def read_judgement(root: Path, image: Released) -> Judgement:
     Raises ``UsageError`` where the file is not what the release wrote.
     """
     path = root / (image.path.removesuffix(".nii.gz") + "_qc.json")
-    try:
-        content = json.loads(path.read_bytes())
-        checks = tuple((str(c["check"]), str(c["severity"]), str(c["message"])) for c in content["checks"])
-        metrics = tuple(_numbers(content["metrics"]))
-    except FileNotFoundError:
+    if not path.exists():
         return Judgement(image.qc_verdict)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: is no record of checks as an export writes it; export the trial again") from error
-    return Judgement(image.qc_verdict, checks, metrics)
+    said, _ = read_json(path, _Quality, "export the trial again")
+    checks = tuple((c.check, c.severity, c.message) for c in said.checks)
+    return Judgement(image.qc_verdict, checks, tuple(_numbers(said.metrics)))
+
+
+class _Said(Strict):
+    check: str
+    severity: str
+    message: str
+
+
+class _Quality(Strict):
+    """What of a ``_qc.json`` is shown."""
+
+    checks: list[_Said]
+    metrics: dict[str, Any]
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """The metrics that are plain numbers."""
     for name, value in metrics.items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
             yield str(name), float(value)
 
 

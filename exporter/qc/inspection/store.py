@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ...errors import UsageError
-from ...tables import json_bytes, read_tsv, write_private
-from ..names import ASPECTS
-from .draw import Draw
-from .verdicts import Verdict, table_bytes
+from ...tables import json_bytes, write_private
+from ..jsonfile import read_json
+from ..ledger.table import read_strictly, whole_number
+from .draw import Draw, DrawShape
+from .verdicts import COLUMNS, Verdict, checked, table_bytes
 
 FOLDER = "inspection"
 DRAW_FILE, TAKEN_FILE = "draw.json", "taken.tsv"
@@ -27,13 +27,19 @@ def folder_of(work: Path, number: int) -> Path:
 
 def read_draws(work: Path) -> dict[int, Draw]:
     """Every draw by its number, the first one first. Raises ``UsageError`` where one cannot be read."""
-    numbers = sorted(int(p.name) for p in (work / FOLDER).glob("*") if p.name.isdecimal() and (p / DRAW_FILE).exists())
+    numbers = [n for n in _numbers(work) if (folder_of(work, n) / DRAW_FILE).exists()]
     return {number: _read_draw(folder_of(work, number) / DRAW_FILE) for number in numbers}
 
 
 def next_number(work: Path) -> int:
     """A number that no inspection has had."""
-    return 1 + max((int(p.name) for p in (work / FOLDER).glob("*") if p.name.isdecimal()), default=0)
+    return 1 + max(_numbers(work), default=0)
+
+
+def _numbers(work: Path) -> list[int]:
+    """The numbers that folders of inspections bear; a folder of another name is none of ours."""
+    names = {path.name: whole_number(path.name) for path in (work / FOLDER).glob("*")}
+    return sorted(number for name, number in names.items() if number and name == str(number))
 
 
 def write_draw(work: Path, draw: Draw) -> None:
@@ -52,35 +58,28 @@ def private_folder(path: Path) -> None:
 
 def read_taken(work: Path, draws: Mapping[int, Draw]) -> Taken:
     """All verdicts that were taken in. Raises ``UsageError`` where what was kept of them cannot be read."""
-    return {number: _read_taken(folder_of(work, number) / TAKEN_FILE) for number in draws}
+    return {number: _read_taken(folder_of(work, number) / TAKEN_FILE, draw) for number, draw in draws.items()}
 
 
 def take(work: Path, draw: Draw, verdicts: Mapping[str, Verdict]) -> Mapping[str, Verdict]:
     """Keep verdicts beside what was taken in before: a row that says something replaces what it said earlier."""
     path = folder_of(work, draw.number) / TAKEN_FILE
-    merged = {**_read_taken(path), **verdicts}
+    merged = {**_read_taken(path, draw), **verdicts}
     write_private(path, table_bytes(draw, merged))
     return merged
 
 
-def _read_taken(path: Path) -> dict[str, Verdict]:
-    if not path.exists():
-        return {}
-    try:
-        rows = read_tsv(path)
-        verdicts = [
-            Verdict(r["image"], {a: r[a] for a in ASPECTS}, r["corrected_label"], r["comment"], r["by"]) for r in rows
-        ]
-    except (ValueError, KeyError) as error:
-        raise UsageError(f"{path}: was changed by hand; delete it and read the verdicts in again") from error
-    return {verdict.image: verdict for verdict in verdicts if not verdict.is_empty}
+def _read_taken(path: Path, draw: Draw) -> dict[str, Verdict]:
+    """What was taken in of one draw, checked as strictly as when it was read."""
+    rows = [(line.number, line.cells) for line in read_strictly(path, COLUMNS)]
+    return checked(path, rows, draw)
 
 
 def _read_draw(path: Path) -> Draw:
-    try:
-        return Draw.from_json(json.loads(path.read_bytes()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: was changed by hand; put back a copy, or delete its folder and draw anew") from error
+    shape, _ = read_json(path, DrawShape, "put back a copy of it, or delete its folder and draw anew")
+    if str(shape.number) != path.parent.name:
+        raise UsageError(f"{path}: number: is {shape.number}; expected {path.parent.name}, the name of its folder")
+    return Draw.from_json(shape)
 
 
 def judged_states(draws: Mapping[int, Draw], taken: Taken) -> dict[str, str]:

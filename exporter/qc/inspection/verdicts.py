@@ -12,6 +12,7 @@ from trialbids.mappings.vocabulary import vocabulary
 from ...errors import UsageError
 from ...harmonise.tablefile import ListingFile, read_listing
 from ...tables import tsv_bytes
+from ..ledger.table import whole_number
 from ..names import ASPECTS
 from .draw import Draw, Drawn
 
@@ -77,14 +78,26 @@ def read_verdicts(path: Path, draws: Mapping[int, Draw]) -> tuple[Draw, dict[str
     table = read_listing(path)
     _check_columns(table)
     draw = _draw_of(table, draws)
+    return draw, checked(path, _rows(table), draw, draws)
+
+
+def checked(
+    path: Path, rows: Iterable[tuple[int, Mapping[str, str]]], draw: Draw, draws: Mapping[int, Draw] | None = None
+) -> dict[str, Verdict]:
+    """The verdicts of rows, each with its line, by image; rows that say nothing are left out.
+
+    Raises ``UsageError`` as :func:`read_verdicts` does; ``draws`` are those in which a strange image is looked for.
+    """
     drawn = {image.path: image for image in draw.images}
     lines: dict[str, int] = {}
     verdicts: dict[str, Verdict] = {}
-    for line, row in _rows(table):
+    for line, row in rows:
         where = f"{path}: line {line}"
         image = row["image"]
+        if whole_number(row["inspection"]) != draw.number:
+            raise UsageError(f"{where}: column inspection: {row['inspection'][:20]!r}: expected {draw.number}")
         if image not in drawn:
-            other = next((n for n, d in draws.items() if any(i.path == image for i in d.images)), None)
+            other = next((n for n, d in (draws or {}).items() if any(i.path == image for i in d.images)), None)
             hint = f"; that image is of inspection {other}" if other else "; give the column back as it was"
             raise UsageError(f"{where}: column image: is no image of inspection {draw.number}{hint}")
         if image in lines:
@@ -94,7 +107,7 @@ def read_verdicts(path: Path, draws: Mapping[int, Draw]) -> tuple[Draw, dict[str
         verdict = _verdict(where, row)
         if not verdict.is_empty:
             verdicts[image] = verdict
-    return draw, verdicts
+    return verdicts
 
 
 def _rows(table: ListingFile) -> Iterator[tuple[int, dict[str, str]]]:
@@ -119,18 +132,19 @@ def _check_columns(table: ListingFile) -> None:
 def _draw_of(table: ListingFile, draws: Mapping[int, Draw]) -> Draw:
     """The one draw that all rows name."""
     known = ", ".join(map(str, sorted(draws))) or "none so far"
-    first: tuple[int, str] | None = None
+    first: tuple[int, int] | None = None
     for line, row in _rows(table):
         word = row["inspection"]
         where = f"{table.path}: line {line}: column inspection"
-        if not word.isdecimal() or int(word) not in draws:
+        number = whole_number(word)
+        if number is None or number not in draws:
             raise UsageError(f"{where}: {word[:20]!r}: there is no such inspection of this trial; there are {known}")
-        if first is not None and int(word) != int(first[1]):
+        if first is not None and number != first[1]:
             raise UsageError(f"{where}: {word}: line {first[0]} says {first[1]}; a file holds one inspection")
-        first = first or (line, word)
+        first = first or (line, number)
     if first is None:
         raise UsageError(f"{table.path}: line 2: holds no rows; expected one for each image of an inspection")
-    return draws[int(first[1])]
+    return draws[first[1]]
 
 
 def _check_fixed(where: str, row: Mapping[str, str], drawn: Drawn) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...tables import tsv_bytes, write_private
+from ..codes import STEPS
 from .merge import Run
 from .row import OPEN, RESOLVED, SEVERITIES, STATES, WAIVED, Row
 from .table import RESCUE, read_strictly
@@ -90,12 +91,27 @@ def read_cycles(work: Path) -> list[Cycle]:
     path, cycles = work / CYCLES_FILE, []
     for line in read_strictly(path, (*HEAD, *COUNT_COLUMNS)):
         number = line.count("cycle")
-        if cycles and number <= cycles[-1].number:
-            raise UsageError(f"{path}: line {line.number}: cycle {number} is out of order; {RESCUE}")
+        if not number:
+            raise line.wrong("cycle", "a whole number from 1")
+        if cycles and number != cycles[-1].number + 1:
+            expected = f"expected {cycles[-1].number + 1}, after that of the line before"
+            raise UsageError(f"{path}: line {line.number}: cycle {number} is out of order; {expected}; {RESCUE}")
         counts = {(word, s): line.count(f"{word}_{s}") for word in WORDS for s in SEVERITIES}
-        head = (line.cells["when"], line.cells["version"], tuple(line.cells["steps"].split()))
+        for word in WORDS:
+            total = sum(counts[word, severity] for severity in SEVERITIES)
+            if line.count(word) != total:
+                raise line.wrong(word, f"{total}, the sum of {', '.join(f'{word}_{s}' for s in SEVERITIES)}")
+        head = (line.moment("when"), line.cells["version"], tuple(line.cells["steps"].split(" ")))
+        if not set(head[2]) <= {*STEPS}:
+            raise line.wrong("steps", f"some of {', '.join(STEPS)}")
         cycles.append(Cycle(number, *head, counts))
     return cycles
+
+
+def cycle_line(work: Path, cycle: Cycle) -> int:
+    """The line of ``cycles.tsv`` on which a cycle stands."""
+    lines = read_strictly(work / CYCLES_FILE, HEAD)
+    return next(line.number for line in lines if line.count("cycle") == cycle.number)
 
 
 def write_cycles(work: Path, cycles: Sequence[Cycle]) -> None:

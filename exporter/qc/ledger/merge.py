@@ -13,11 +13,13 @@ from datetime import date, datetime
 from ..check import FAILED_TO_RUN
 from ..codes import STEP_OF, STEPS
 from .issue import Issue
-from .row import OPEN, RESOLVED, SEVERITIES, WAIVED, Row
+from .row import OPEN, RESOLVED, SEVERITIES, WAIVED, Row, is_known
 from .waivers import Waiver
 
 FOUND_AGAIN = "found again after it was resolved"
 NO_IMAGES = "its session is no longer among the sources"
+WITHOUT_VOXELS = ("header", "plan")
+"""Steps that look at no voxel."""
 BY_HAND = "was marked as waived, but waivers.tsv knows no waiver of it: use trialbids qc waive"
 
 
@@ -27,7 +29,8 @@ class Run:
 
     ``unseen`` are labels of subject and session of whom this run saw nothing or not all, though they may be there: a
     folder that could not be opened, a session that failed. Their issues stay as they are where they are not found.
-    ``present`` are the labels of all sessions of the sources, where they are told.
+    ``present`` are the labels of all sessions of the sources, where they are told. ``unlooked`` are stacks whose voxels
+    were not looked at, since they could not be converted, or were held back before: what was found in them stays.
     """
 
     when: datetime
@@ -35,6 +38,7 @@ class Run:
     steps: tuple[str, ...]
     unseen: frozenset[tuple[str, str]] = frozenset()
     present: frozenset[tuple[str, str]] | None = None
+    unlooked: frozenset[str] = frozenset()
 
     @property
     def today(self) -> date:
@@ -86,8 +90,11 @@ def _worst(issues: Iterable[Issue]) -> dict[str, Issue]:
 
 
 def _was_looked_for(row: Row, run: Run) -> bool:
-    """Would this run have found the issue, were it still there?"""
-    if (row.step or STEP_OF.get(row.check, STEPS[0])) not in run.steps:  # older tables tell no step
+    """Would this run have found the issue, were it still there? Not of a check that this version does not have."""
+    if not is_known(row.check):
+        return False
+    step = row.step or STEP_OF.get(row.check, STEPS[0])  # older tables tell no step
+    if step not in run.steps or (step not in WITHOUT_VOXELS and row.stack_id in run.unlooked):
         return False
     if row.session or not row.subject:
         hidden = (row.subject, row.session) in run.unseen or (not row.subject and bool(run.unseen))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from .row import WAIVED, Row
+from .row import WAIVED, Row, is_known
 
 PUBLIC_ISSUES_FILE = "curation/issues.tsv"
 PUBLIC_ISSUE_COLUMNS = (
@@ -23,10 +23,12 @@ def public_rows(
 
     ``images`` are the paths of released images by ``stack_id``, ``released`` the labels of subject and session that are
     in the tree: of whom is not, an issue tells check and state alone. The private id is a plain hash of original
-    identifiers, which could be guessed back, so it leaves keyed; so does who waived it.
+    identifiers, which could be guessed back, so it leaves keyed; so does who waived it. Issues of checks that this
+    version does not have stay behind.
     """
     people = {subject for subject, _ in released}
-    return sorted((_public(row, images, people, released, keyed) for row in rows), key=lambda row: row["issue_id"])
+    found = (_public(row, images, people, released, keyed) for row in rows if is_known(row.check))
+    return sorted(found, key=lambda row: row["issue_id"])
 
 
 def _public(

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ...tables import tsv_bytes, write_private
 from ..check import ERROR, INFO, WARNING
+from ..codes import MEANING, STEPS
 from .table import RESCUE, Line, read_strictly
 
 ISSUES_FILE = "issues.tsv"
@@ -18,10 +19,19 @@ STATES = (OPEN, WAIVED, RESOLVED)
 SEVERITIES = (ERROR, WARNING, INFO)
 """From the gravest to the slightest."""
 
+LEVELS = ("instance", "series", "stack", "acquisition", "session", "subject", "release")
+"""What an issue is about."""
+
 PUBLIC_COLUMNS = (
     "issue_id", "check", "level", "severity", "series_uid", "stack_id", "state", "first_seen", "last_seen", "message",
 )  # fmt: skip
 """The columns that other programs rely on; all others are behind them and may be missing in older tables."""
+
+
+def is_known(check: str) -> bool:
+    """Whether this version of the program has a check of this code."""
+    return check in MEANING
+
 
 ISSUE_ID = re.compile(r"[A-Z]\d{2}-[0-9a-f]{10}")
 
@@ -92,6 +102,9 @@ def _row(line: Line) -> Row:
         raise line.wrong("issue_id", "a code and ten digits such as G04-0123456789")
     if not identifier.startswith(f"{line.cells['check']}-"):
         raise line.wrong("check", f"that of the issue, {identifier[:3]}")
+    if line.cells.get("step"):
+        line.word("step", STEPS)
+    line.word("level", LEVELS)
     checked = {
         "state": line.word("state", STATES),
         "severity": line.word("severity", SEVERITIES),
@@ -100,7 +113,10 @@ def _row(line: Line) -> Row:
         "waived_until": line.day("waived_until", is_needed=False),
     }
     texts = {name: line.cells.get(name, "") for name in COLUMNS if name not in COUNTS}
+    # A code that this version does not know is that of a check of another version: the issue stays as it is.
     first, last, changed = (line.count(name) for name in COUNTS)
+    if last < first:
+        raise line.wrong("cycle_last", f"{first}, which is cycle_first, or later")
     return Row(**texts | checked, cycle_first=first, cycle_last=last, cycle_changed=changed)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from ...errors import UsageError
 
 RESCUE = "put back a copy of it"
+MOST_DIGITS = 9
+LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,17 @@ class Line:
     def count(self, column: str) -> int:
         """A cell that is a whole number; 0 where it is empty. Raises ``UsageError``."""
         value = self.cells.get(column, "")
-        if value and not (value.isascii() and value.isdigit()):
-            raise self.wrong(column, "a whole number")
-        return int(value or 0)
+        number = whole_number(value or "0")
+        if number is None:
+            raise self.wrong(column, f"a whole number of {MOST_DIGITS} digits at most")
+        return number
+
+    def like(self, column: str, form: re.Pattern[str], expected: str) -> str:
+        """A cell of this form. Raises ``UsageError``."""
+        value = self.cells.get(column, "")
+        if not form.fullmatch(value):
+            raise self.wrong(column, expected)
+        return value
 
     def day(self, column: str, *, is_needed: bool = True) -> str:
         """A cell that is a day as YYYY-MM-DD, or empty where it need not be there. Raises ``UsageError``."""
@@ -41,11 +52,30 @@ class Line:
             raise self.wrong(column, "a day such as 2026-01-31")
         return value
 
+    def moment(self, column: str) -> str:
+        """A cell that is a day and an hour. Raises ``UsageError``."""
+        value = self.cells.get(column, "")
+        try:
+            datetime.fromisoformat(value)
+        except ValueError as error:
+            raise self.wrong(column, "a day and an hour such as 2026-01-31T12:00:00") from error
+        return value
+
     def wrong(self, column: str, expected: str) -> UsageError:
         """The sentence about a cell that is not what it must be."""
         value = self.cells.get(column, "")
-        found = f"is {value!r}" if value else "is empty"
+        shown = repr(value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}…")
+        found = f"is {shown}" if value else "is empty"
         return UsageError(f"{self.path}: line {self.number}: {column} {found}; expected {expected}; {RESCUE}")
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a cell holds; None where it is none, or longer than any count.
+
+    >>> whole_number("12"), whole_number("-1"), whole_number("9" * 5000)
+    (12, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 def is_day(text: str) -> bool:

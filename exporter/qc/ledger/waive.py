@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import UsageError
 from .cycles import read_cycles
 from .merge import restated
-from .record import coming_cycle
+from .record import check_whole, coming_cycle
 from .row import ISSUES_FILE, RESOLVED, Row, read_issues, write_issues
 from .waivers import GIVEN, REVOKED, Waiver, add_waivers, check_words, read_waivers
 
@@ -41,9 +41,10 @@ def waive(work: Path, wish: Wish, today: date) -> Done:
     little; then nothing is written.
     """
     check_words(wish.ids, wish.by, None if wish.revoke else wish.reason, wish.until, today)
-    rows, known = read_issues(work), read_waivers(work)
+    rows, known, cycles = read_issues(work), read_waivers(work), read_cycles(work)
+    check_whole(work, rows.values(), cycles)
     lines = [_line(work, name, wish, rows, known, today) for name in wish.ids]
-    cycle = coming_cycle(read_cycles(work), rows.values())
+    cycle = coming_cycle(cycles, rows.values())
     add_waivers(work, lines)
     now = {line.issue_id: restated(rows[line.issue_id], line, today, cycle) for line in lines}
     write_issues(work, (rows | now).values())
@@ -57,9 +58,10 @@ def _line(work: Path, name: str, wish: Wish, rows: dict[str, Row], known: dict[s
     row = rows.get(name)
     if row is None:
         raise UsageError(f"{name}: is no issue of {work / ISSUES_FILE}; {_hint(name, rows)}")
-    made = today.isoformat()
+    waiver = known.get(name)
+    # The clock may have been put back: no line is older than the one before it.
+    made = max(today.isoformat(), waiver.made if waiver is not None else "")
     if wish.revoke:
-        waiver = known.get(name)
         if waiver is None or waiver.refusal(waiver.digest, today):
             raise UsageError(f"{name}: has no waiver that could be revoked; trialbids qc status shows what is waived")
         return replace(waiver, by=wish.by, reason=wish.reason.strip(), made=made, state=REVOKED)
@@ -67,6 +69,8 @@ def _line(work: Path, name: str, wish: Wish, rows: dict[str, Row], known: dict[s
         raise UsageError(f"{name}: is resolved, so there is nothing to waive")
     if not row.digest:
         raise UsageError(f"{name}: was found by an older version; run trialbids qc run or export, then waive it")
+    if wish.until and wish.until < made:
+        raise UsageError(f"--until {wish.until}: is before {made}, the day of the last waiver of {name}")
     return Waiver(name, row.check, wish.by, wish.reason.strip(), wish.until or "", made, row.digest, GIVEN)
 
 

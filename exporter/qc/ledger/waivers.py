@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -11,11 +11,12 @@ from pathlib import Path
 from ...errors import UsageError
 from ...tables import CONTROL, tsv_bytes, write_private
 from .row import ISSUE_ID
-from .table import header_of, is_day, read_strictly
+from .table import Line, header_of, is_day, read_strictly
 
 WAIVERS_FILE = "waivers.tsv"
 GIVEN, REVOKED = "waived", "revoked"
 CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,15}")
+DIGEST = re.compile(r"[0-9a-f]{12}")
 LONGEST_REASON = 500
 
 
@@ -54,15 +55,53 @@ def read_waivers(work: Path) -> dict[str, Waiver]:
     Raises ``UsageError`` with the line that is damaged: a waiver is never dropped in silence.
     """
     newest: dict[str, Waiver] = {}
-    for line in read_strictly(work / WAIVERS_FILE, COLUMNS):
-        if not ISSUE_ID.fullmatch(line.cells["issue_id"]):
-            raise line.wrong("issue_id", "a code and ten digits such as G04-0123456789")
-        line.word("state", (GIVEN, REVOKED))
-        line.day("made")
-        line.day("until", is_needed=False)
-        waiver = Waiver(**{name: line.cells[name] for name in COLUMNS})
+    for line, waiver in _lines(work):
+        before = newest.get(waiver.issue_id)
+        if before is not None and waiver.made < before.made:
+            raise line.wrong("made", f"{before.made} or later, as an earlier line says of {waiver.issue_id}")
+        if before is None and waiver.state == REVOKED:
+            raise line.wrong("state", f"{GIVEN}, as no earlier line waives {waiver.issue_id}")
         newest[waiver.issue_id] = waiver
     return newest
+
+
+def _lines(work: Path) -> Iterator[tuple[Line, Waiver]]:
+    """Every line with what it says. Raises ``UsageError`` where a cell is not what it must be."""
+    for line in read_strictly(work / WAIVERS_FILE, COLUMNS):
+        identifier = line.like("issue_id", ISSUE_ID, "a code and ten digits such as G04-0123456789")
+        if not identifier.startswith(f"{line.cells['check']}-"):
+            raise line.wrong("check", f"that of the issue, {identifier[:3]}")
+        state = line.word("state", (GIVEN, REVOKED))
+        made, until = line.day("made"), line.day("until", is_needed=False)
+        if state == GIVEN and until and until < made:
+            raise line.wrong("until", f"{made}, the day on which it was made, or later")
+        line.like("by", CODE, "a code of letters, digits, - and _, such as initials, 16 at most")
+        line.like("digest", DIGEST, "twelve hexadecimal digits, as trialbids qc waive writes them")
+        if state == GIVEN and not line.cells["reason"].strip():
+            raise line.wrong("reason", "a sentence that says why this need not be repaired")
+        yield line, Waiver(**{name: line.cells[name] for name in COLUMNS})
+
+
+def strange_waivers(work: Path, known: Collection[str]) -> tuple[str, ...]:
+    """A sentence for every line that waives what is no issue, or what an earlier line waives for another reason.
+
+    Neither stops a run: such a line does nothing, or takes the place of the earlier one.
+    """
+    path, found = work / WAIVERS_FILE, list[str]()
+    standing: dict[str, tuple[int, Waiver]] = {}
+    for line, waiver in _lines(work):
+        where, name = f"{path}: line {line.number}", waiver.issue_id
+        if name not in known:
+            found.append(f"{where}: {name} is no issue of issues.tsv, so this line does nothing")
+            continue
+        if waiver.state == REVOKED:
+            standing.pop(name, None)
+            continue
+        number, before = standing.get(name, (0, waiver))
+        if before.reason != waiver.reason:
+            found.append(f"{where}: {name} is waived in line {number} for another reason; this line holds")
+        standing[name] = (line.number, waiver)
+    return tuple(found)
 
 
 def add_waivers(work: Path, waivers: Iterable[Waiver]) -> None:

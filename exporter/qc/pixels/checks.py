@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..check import ERROR, NO_TOLERANCES, WARNING, Check, Finding, run_checks
+from ..check import ERROR, NO_TOLERANCES, WARNING, Check, Finding, bound, run_checks
 from .codestreams import damaged
 from .contents import EMPTY_SHARE, constant_elsewhere, constant_inside, eight_bits, impossible_values, saturated
 from .origin import allowed_text, odd_colours
@@ -32,4 +32,5 @@ PIXELS: tuple[Check[Pixels], ...] = (
 def check_pixels(pixels: Pixels, tolerances: Mapping[str, float] = NO_TOLERANCES) -> tuple[Finding, ...]:
     """Every finding on the voxels of one image."""
     stack_id = pixels.stack.stack_id
-    return run_checks(PIXELS, pixels, stack_id, (stack_id,), tolerances)
+    found = run_checks(PIXELS, pixels, stack_id, (stack_id,), tolerances)
+    return tuple(bound(found, pixels.stack.instances))

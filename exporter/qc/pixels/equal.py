@@ -6,10 +6,10 @@ Time and memory grow with the number of slices: each digest is looked up once.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..check import ERROR, WARNING, Evidence, Finding
+from ..check import ERROR, WARNING, Evidence, Finding, about
 
 MOST_HOLDERS = 8
 """A slice that more images hold is compared with the first of them alone."""
@@ -101,9 +101,19 @@ def split_people(splits: Iterable[tuple[str, str]], people: Mapping[str, str] | 
     for person, parts in sorted(known.items()):
         if len(parts) > 1:
             message = f"a patient is in {len(parts)} splits"
-            evidence = Evidence(message, "", (("splits", len(parts)),))
+            evidence = Evidence(message, "", (("splits", len(parts)),), about=about(parts))
             found.append(Finding("S01", ERROR, message, evidence, "subject", person))
     return tuple(found)
+
+
+def unknown_people(splits: Iterable[tuple[str, str]], released: Container[str]) -> tuple[Finding, ...]:
+    """N01: lines of the table of splits whose subject has no image in the release."""
+    strangers = {subject for subject, _ in splits if subject not in released}
+    if not strangers:
+        return ()
+    message = f"{len(strangers)} participants of the table of splits have no image in the release"
+    evidence = Evidence(message, "splits", (("participants", len(strangers)),), about=about(strangers))
+    return (Finding("N01", WARNING, message, evidence, "release"),)
 
 
 def equal_pairs(images: Sequence[Sliced]) -> Iterator[Pair]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...convert.foreground import foreground
 from ...errors import ConversionError
 from ...inventory.instance import Instance
-from ..check import Evidence
+from ..check import Evidence, about
 from .reduce import LARGEST, Images, area_means
 from .slices import usual_steps
 from .view import Pixels, instances_by_volume
@@ -38,7 +38,7 @@ def odd_rescale(pixels: Pixels, share: float) -> Iterator[Evidence]:
         jumping = [n for n in _varied(pixels, share) if jumps_with_rescale(pixels, n, share)]
         if jumping:
             message = f"the rescale varies among the slices of {len(jumping)} volumes, and their stored values do not"
-            yield Evidence(message, "varies", (*values, ("volumes", len(jumping))))
+            yield Evidence(message, "varies", (*values, ("volumes", len(jumping))), about=about(jumping))
 
 
 def scale_of(instance: Instance) -> tuple[float, float]:
@@ -90,11 +90,16 @@ def stored_slices(pixels: Pixels, rows: Sequence[Instance], n: int) -> Images | 
 
 
 def roughness(images: Images, mask: NDArray[np.bool_], at: NDArray[np.bool_]) -> float:
-    """How much the foreground changes from a slice to the next, and how much that differs from the changes around it:
-    medians, summed over those steps (slices - 1) that are asked for."""
-    steps = np.zeros(len(images) - 1)
-    for k in range(len(steps)):
-        both = mask[k] | mask[k + 1]
-        if np.count_nonzero(both) > FEWEST_PIXELS:
-            steps[k] = np.median((images[k + 1] - images[k])[both])
-    return float((np.abs(steps) + np.abs(steps - usual_steps(steps)))[at].sum())
+    """How much the foreground, and what lies around it, change from a slice to the next, and how much that differs from
+    the changes around it: medians, summed over those steps (slices - 1) that are asked for.
+
+    The tissue of CT lies around 0, which no slope changes; the air around it lies at -1000.
+    """
+    total = 0.0
+    for part in (mask[1:] | mask[:-1], ~(mask[1:] | mask[:-1])):
+        steps = np.zeros(len(images) - 1)
+        for k, here in enumerate(part):
+            if np.count_nonzero(here) > FEWEST_PIXELS:
+                steps[k] = np.median((images[k + 1] - images[k])[here])
+        total += float((np.abs(steps) + np.abs(steps - usual_steps(steps)))[at].sum())
+    return total

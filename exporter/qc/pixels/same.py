@@ -10,7 +10,7 @@ from ...convert.pixels import PixelReader
 from ...convert.proof import same_values
 from ...errors import ConversionError
 from ...inventory.instance import Instance
-from ..check import Evidence
+from ..check import Evidence, about
 from .stored import stored_values
 from .view import Pixels, instances_by_volume
 
@@ -41,7 +41,7 @@ def other_voxels(pixels: Pixels, _tolerance: float) -> Iterator[Evidence]:
     if wrong:
         n = sum(same is not None for same in told.values())
         message = f"{len(wrong)} of {n} compared slices differ from the pixels of the DICOM"
-        yield Evidence(message, "", (("slices", len(wrong)),), pixels.places(wrong))
+        yield Evidence(message, "", (("slices", len(wrong)),), pixels.places(wrong), about=about(wrong))
 
 
 def spread(places: Sequence[Place]) -> list[Place]:

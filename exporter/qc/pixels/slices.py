@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...convert.foreground import foreground
-from ..check import Evidence
+from ..check import Evidence, about
 from .reduce import Images
 from .view import Pixels
 
@@ -57,7 +57,8 @@ def jumps(pixels: Pixels, factor: float) -> Iterator[Evidence]:
         message = f"the intensity jumps at slice {k + 1}{_of_volume(pixels, volume)}"
         if len(found) > 1:
             message += f" and in {len(found) - 1} more places"
-        yield Evidence(message, "", (("jumps", len(found)), ("first", k + 1)), pixels.places(found))
+        values = (("jumps", len(found)), ("first", k + 1))
+        yield Evidence(message, "", values, pixels.places(found), about=about(found))
 
 
 def judged(pixels: Pixels) -> Iterator[tuple[int, Images, float]]:
@@ -162,7 +163,8 @@ def unlike(pixels: Pixels, least: float) -> Iterator[Evidence]:
         if slices:
             message = f"{words}, the first is slice {slices[0] + 1}{_of_volume(pixels, n)}"
             places = pixels.places((n, k) for k in slices)
-            yield Evidence(message, f"v{n}", (("slices", len(slices)), ("first", slices[0] + 1)), places)
+            values = (("slices", len(slices)), ("first", slices[0] + 1))
+            yield Evidence(message, f"v{n}", values, places, about=about(map(int, slices)))
             return  # a fault of the series is met in its other volumes again
 
 

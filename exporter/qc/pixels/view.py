@@ -22,6 +22,7 @@ from .reduce import LARGEST, Images, area_means
 from .stored import Paths
 
 MAPS = frozenset({"ADC", "expADC", "FA", "colFA", "S0map", "perfmap", "fatfraction"})
+PARTED, AVERAGED = frozenset({"inphase", "opposed", "water", "fat"}), frozenset({"DWI", "trace"})
 MOST_REDUCED = 48_000_000
 """Pixels of all reduced volumes of one image; of longer time series evenly chosen volumes are looked at."""
 
@@ -78,6 +79,14 @@ class Pixels:
         """Whether the scanner measured these voxels: neither the header nor the record calls them derived."""
         kind = self.stack.first.ImageType[:1]
         return not self.is_map and not self.record.derived and (not kind or kind[0].upper() != "DERIVED")
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether the body shows in every voxel as it was measured: in an original, and in what scanners call derived
+        although it only parts or averages the signal (Dixon products, trace-weighted images)."""
+        record = self.record
+        parted = record.dixon in PARTED or record.sequence in AVERAGED
+        return self.is_original or (parted and not self.is_map and not record.derived)
 
     @property
     def slice_axis(self) -> int:

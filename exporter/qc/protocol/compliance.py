@@ -12,18 +12,21 @@ from ...plan.build import Planned
 from ...tables import tsv_bytes
 from ..check import NO_TOLERANCES
 from ..names import PRESENT
-from .fill import SHARE, Examination, Filled, Tolerances, examinations, outside
+from .fill import SHARE, Examination, Filled, Tolerances, examinations, outside, slack_of
 
 COMPLIANCE_FILE = "compliance.tsv"
-COLUMNS = ("site", "slot", "parameter", "n", "n_within", "share", "observed", "wanted", "unit")
+OR = " or "
+"""Between the ranges of scanners of which different ones are wanted."""
+COLUMNS = ("site", "slot", "parameter", "n", "n_within", "share", "observed", "wanted", "allowed", "unit")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One parameter of one slot at one site: ``n`` sessions that tell it, of which ``n_within`` keep the range.
 
-    ``observed`` and ``wanted`` are ranges in words, in the parameter's ``unit``; where vendors differ in what is
-    wanted, the slot's own range stands there.
+    ``observed``, ``wanted`` and ``allowed`` are ranges in words, in the parameter's ``unit``; ``allowed`` is what is
+    wanted with its tolerance, and what lies within it is within. Where the scanners of a site differ in what is wanted
+    of them, each range stands there, in the same order in both, joined by ``or``.
     """
 
     site: str
@@ -33,6 +36,7 @@ class Row:
     n_within: int
     observed: str = ""
     wanted: str = ""
+    allowed: str = ""
     unit: str = ""
 
     @property
@@ -45,7 +49,7 @@ class Row:
         return {
             "site": self.site, "slot": self.slot, "parameter": self.parameter, "n": str(self.n),
             "n_within": str(self.n_within), "share": f"{self.share:.3f}", "observed": self.observed,
-            "wanted": self.wanted, "unit": self.unit,
+            "wanted": self.wanted, "allowed": self.allowed, "unit": self.unit,
         }  # fmt: skip
 
 
@@ -66,7 +70,7 @@ def _of_site(
     for slot in protocol.slots:
         there = sum(e.has(slot) for e in members)
         wanted = "required" if slot.is_required else "optional"
-        yield Row(site, slot.slot, PRESENT, len(members), there, "", wanted, "sessions")
+        yield Row(site, slot.slot, PRESENT, len(members), there, "", wanted, "", "sessions")
         filled = [e.filled[slot.slot] for e in members if slot.slot in e.filled]
         for name in slot.limits:
             yield from _of_parameter(site, filled, name, tolerances)
@@ -82,8 +86,13 @@ def _of_parameter(site: str, filled: Sequence[Filled], name: str, tolerances: Ma
         low, high = min(s[0] for s in spans), max(s[1] for s in spans)
         observed = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
         slot = told[0].slot
-        wanted = slot.limits[name].words()
-        yield Row(site, slot.slot, name, len(told), within, observed, wanted, PARAMETERS[name].unit)
+        limit, parameter = slot.limits[name], PARAMETERS[name]
+        slack = slack_of(name, limit, tolerances)
+        wanted_of = [limit.range_for(vendor) for vendor in sorted({f.picked.vendor for f in told})]
+        ranges = {r.words(): r for r in wanted_of}
+        wanted = OR.join(ranges)
+        allowed = OR.join(r.allowed(slack, parameter.rounding).words() for r in ranges.values())
+        yield Row(site, slot.slot, name, len(told), within, observed, wanted, allowed, parameter.unit)
 
 
 def _of_bvalues(site: str, filled: Sequence[Filled], share: float) -> Iterable[Row]:
@@ -95,7 +104,8 @@ def _of_bvalues(site: str, filled: Sequence[Filled], share: float) -> Iterable[R
             within = sum(any(window.holds(b, share) for b in bvalues) for bvalues in there)
             seen = sorted({b for f in told for b in f.bvalues})
             observed = f"{seen[0]:.0f} to {seen[-1]:.0f}"
-            yield Row(site, told[0].slot.slot, "bvalues", len(told), within, observed, window.words(), "s/mm2")
+            ranges = (window.words(), window.allowed(share).words())
+            yield Row(site, told[0].slot.slot, "bvalues", len(told), within, observed, *ranges, "s/mm2")
 
 
 def compliance_bytes(rows: Iterable[Row]) -> bytes:

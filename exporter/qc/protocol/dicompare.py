@@ -10,6 +10,7 @@ are named, and never run.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from trialbids.mappings.protocol import BValues, Limit, Protocol, Range, Slot, W
 
 from ...errors import UsageError
 from ...harmonise.facts import vendor
+from ..jsonfile import Number, Strict, read_json
 from .guess import guess_match
 
 METASCHEMA = "https://dicompare.org/metaschema/v1"
@@ -58,53 +60,40 @@ class Imported:
     unexpressed: tuple[str, ...]
 
 
+class _Field(Strict):
+    field: str
+    min: Number | None = None
+    max: Number | None = None
+    tolerance: Number | None = None
+    errorMin: Number | None = None
+    errorMax: Number | None = None
+    contains_any: list[Any] | None = None
+
+
+class _Series(Strict):
+    fields: list[_Field] | None = None
+
+
+class _Acquisition(_Series):
+    description: str | None = None
+    series: list[_Series] | None = None
+    rules: list[dict[str, Any]] | None = None
+    tags: list[str] | None = None
+
+
+class _Schema(Strict):
+    """What of a schema must have a form, so that it can be read."""
+
+    name: str | None = None
+    version: str | Number | None = None
+    description: str | None = None
+    acquisitions: dict[str, _Acquisition]
+    rules: list[dict[str, Any]] | None = None
+
+
 def read_schema(path: Path) -> dict[str, Any]:
     """The content of a schema file. Raises ``UsageError`` with file, line and what was expected."""
-    try:
-        data = path.read_bytes()
-        if len(data) > MOST_BYTES:
-            raise UsageError(f"{path}: is over {MOST_BYTES // 1_000_000} MB; expected a schema of dicompare")
-        found = json.loads(data.decode("utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a JSON schema") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not UTF-8 text; expected the JSON of a schema of dicompare") from error
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{path}: line {error.lineno}: this is no JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise UsageError(f"{path}: is nested too deep; expected a schema of dicompare") from error
-    for sentence in _misshapen(found):
-        raise UsageError(f"{path}: {sentence}")
-    return found
-
-
-def _misshapen(data: Any) -> Iterator[str]:
-    """Where the content has not the form of a schema."""
-    if not isinstance(data, dict) or not isinstance(data.get("acquisitions"), dict):
-        yield "expected an object with name and acquisitions, by name, as dicompare writes it"
-        return
-    for name, acquisition in data["acquisitions"].items():
-        if not isinstance(acquisition, dict):
-            yield f"acquisitions.{name}: expected an object with fields and series"
-            continue
-        yield from _misshapen_fields(f"acquisitions.{name}", acquisition)
-        series: Any = acquisition.get("series") or []
-        for n, one in enumerate(series if isinstance(series, list) else [None]):
-            if not isinstance(one, dict):
-                yield f"acquisitions.{name}.series.{n}: expected an object with name and fields"
-            else:
-                yield from _misshapen_fields(f"acquisitions.{name}.series.{n}", one)
-
-
-def _misshapen_fields(place: str, holder: Mapping[str, Any]) -> Iterator[str]:
-    fields: Any = holder.get("fields") or []
-    for n, one in enumerate(fields if isinstance(fields, list) else [None]):
-        if not isinstance(one, dict) or not isinstance(one.get("field"), str):
-            yield f"{place}.fields.{n}: expected an object with field, a DICOM keyword"
-            continue
-        for bound in ("min", "max", "tolerance", "errorMin", "errorMax"):
-            if one.get(bound) is not None and not _is_number(one[bound]):
-                yield f"{place}.fields.{n}.{bound}: {one[bound]!r} is no number"
+    return read_json(path, _Schema, "give a schema of dicompare", MOST_BYTES)[1]
 
 
 def _numbers(value: Any) -> list[float]:
@@ -114,7 +103,7 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass
@@ -125,11 +114,14 @@ class _Reading:
     listed: list[str] = field(default_factory=list)
 
 
-def import_schema(data: Mapping[str, Any]) -> Imported:
-    """Our protocol from a schema that :func:`read_schema` gave."""
+def import_schema(data: Mapping[str, Any], name: str = "the schema") -> Imported:
+    """Our protocol from a schema that :func:`read_schema` gave.
+
+    Raises ``UsageError`` where its tags contradict each other; ``name`` is what the sentence calls it.
+    """
     reading, slots = _Reading(), list[Slot]()
-    for name, acquisition in data["acquisitions"].items():
-        slot = _slot(name, acquisition, {s.slot for s in slots}, reading)
+    for called, acquisition in data["acquisitions"].items():
+        slot = _slot(called, acquisition, {s.slot for s in slots}, reading)
         if slot is not None:
             slots.append(slot)
     reading.listed += [f"the rule {_named(r)} of the whole protocol is Python text" for r in data.get("rules") or ()]
@@ -138,8 +130,9 @@ def import_schema(data: Mapping[str, Any]) -> Imported:
         protocol=_id(str(data.get("name") or "imported"), ()), version=str(data.get("version") or "1"),
         meaning=str(data.get("description") or ""), sources=reading.sources, slots=tuple(slots),
     )  # fmt: skip
-    for _, sentence in contradictions(protocol):
-        raise UsageError(f"the schema contradicts itself: {sentence}")
+    for place, sentence in contradictions(protocol):
+        named = ".".join(str(part) for part in place if not isinstance(part, int))
+        raise UsageError(f"{name}: {named}: {sentence}")
     return Imported(protocol, tuple(reading.listed))
 
 
@@ -151,7 +144,7 @@ def _slot(name: str, acquisition: Mapping[str, Any], taken: set[str], reading: _
     inner = [one for part in series for one in part.get("fields") or ()]
     match = _marked_match(marks) or guess_match(name, acquisition, [*fields, *inner])
     if not match:
-        reading.listed.append(f"{name}: what kind of image it is cannot be told; there is no slot for it")
+        reading.listed.append(f"{name[:80]}: what kind of image it is cannot be told; there is no slot for it")
         return None
     reading.listed += [f"{name}: the rule {_named(r)} is Python text" for r in acquisition.get("rules") or ()]
     limits, bvalues = _limits(name, fields, series, reading)

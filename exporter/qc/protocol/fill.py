@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from trialbids.mappings.parameters import PARAMETERS, slack_b
-from trialbids.mappings.protocol import Protocol, Slot
+from trialbids.mappings.protocol import Limit, Protocol, Slot
 from trialbids.mappings.record import Record
 
 from ...plan.build import Planned
@@ -149,14 +149,20 @@ def outside(slot: Slot, scan: Scan, tolerances: Mapping[str, float] = NO_TOLERAN
     that of the parameter's check."""
     found = []
     for name, limit in slot.limits.items():
-        span, parameter = scan.measured.get(name), PARAMETERS[name]
+        span = scan.measured.get(name)
         if span is None:
             continue
-        wanted = SHARE if parameter.check == OF_SLICES else tolerances.get(parameter.check, SHARE)
-        slack = limit.tolerance if limit.tolerance is not None else 0.0 if parameter.counted else wanted
-        if not limit.range_for(scan.vendor).holds(*span, slack, parameter.rounding):
+        slack = slack_of(name, limit, tolerances)
+        if not limit.range_for(scan.vendor).holds(*span, slack, PARAMETERS[name].rounding):
             found.append(name)
     return tuple(found)
+
+
+def slack_of(name: str, limit: Limit, tolerances: Mapping[str, float]) -> float:
+    """The share of its bounds by which a parameter may lie outside: the limit's own, else that of its check."""
+    parameter = PARAMETERS[name]
+    wanted = SHARE if parameter.check == OF_SLICES else tolerances.get(parameter.check, SHARE)
+    return limit.tolerance if limit.tolerance is not None else 0.0 if parameter.counted else wanted
 
 
 def competing(filled: Filled) -> tuple[Scan, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from trialbids.mappings.description import plain
@@ -71,7 +72,7 @@ def _header(fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if value is None and one.get("min") is not None and one.get("max") is not None:
             value = (one["min"] + one["max"]) / 2
         first = value[0] if isinstance(value, list) and value else value
-        if keyword in NUMBERS and isinstance(first, int | float) and not isinstance(first, bool):
+        if keyword in NUMBERS and isinstance(first, int | float) and not isinstance(first, bool) and isfinite(first):
             values.setdefault(keyword, float(first))
         elif keyword in TEXTS and isinstance(first, str):
             values.setdefault(keyword, first.strip().upper() if keyword == "MRAcquisitionType" else first)
