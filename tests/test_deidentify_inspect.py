@@ -25,6 +25,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from trialbids.exporter.convert import Volume, encode
 from trialbids.exporter.deidentify.anonymity import Quasi, assess
+from trialbids.exporter.deidentify.curatedlooks import CURATED
 from trialbids.exporter.deidentify.dates import Shift
 from trialbids.exporter.deidentify.dicom import Diffusion, ObjectContext, deidentify_object
 from trialbids.exporter.deidentify.identifiers import Identifier, searcher_for
@@ -309,6 +310,21 @@ def test_the_manifest_holds_no_foreign_metadata_and_no_name(tmp_path: Path) -> N
     assert not kinds(tmp_path, parquet(table))
     assert kinds(tmp_path, parquet(table.replace_schema_metadata({"by": "me"}))) == {"odd-header"}
     assert kinds(tmp_path, parquet(pa.table({"path": ["of Dorrington"]}))) == {"patient_name"}
+
+
+def test_a_birth_date_among_the_numbers_of_the_table_of_quality_is_found(tmp_path: Path) -> None:
+    def kinds_of(*values: float) -> set[str]:
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table({"snr": [*values, None, float("nan")]}), sink)
+        return kinds(tmp_path, written(tmp_path, "curation/qc.parquet", sink.getvalue().to_pybytes()))
+
+    assert not kinds_of(23.5, 1950.0, 1950037.5)
+    assert kinds_of(23.5, 19500307.0) == {"birth_date"}
+
+
+@pytest.mark.parametrize("observed", ["4", "4 to 1e+150", "95.5 to 1.798e+308"])
+def test_an_absurd_number_of_a_header_is_a_number_all_the_same(observed: str) -> None:
+    assert CURATED["curation/compliance.tsv"]["observed"](observed)
 
 
 def test_readme_and_changes_are_what_the_program_writes(exported: Exported, tmp_path: Path) -> None:

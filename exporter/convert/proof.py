@@ -97,15 +97,18 @@ def same_values(
     if np.array_equal(stored, pixels, equal_nan=True):
         return True
     image, dicom = stored.astype(float), pixels.astype(float)
-    span = float(np.ptp(dicom)) or 1.0
-    if float(np.mean(np.abs(image - dicom))) <= (LOSSY * span if is_lossy(instance) else 0.0):
+    if float(np.mean(np.abs(image - dicom))) <= (LOSSY * _span(dicom) if is_lossy(instance) else 0.0):
         return True
     physical = dicom * (instance.RescaleSlope or 1.0) + (instance.RescaleIntercept or 0.0)
-    if np.allclose(
-        image * slope + inter, physical, rtol=1e-4, atol=1e-4 * (float(np.ptp(physical)) or 1.0), equal_nan=True
-    ):
+    if np.allclose(image * slope + inter, physical, rtol=1e-4, atol=1e-4 * _span(physical), equal_nan=True):
         return True
     return is_philips(instance) and stored.dtype.kind == "f" and correlation(image, dicom) > 0.9999
+
+
+def _span(values: NDArray[np.float64]) -> float:
+    """From the least to the largest number, 1 where all are equal or none is one."""
+    finite = values[np.isfinite(values)]
+    return (float(np.ptp(finite)) if finite.size else 0.0) or 1.0
 
 
 def colours_apart(slice_: NDArray[np.generic]) -> NDArray[np.generic]:
