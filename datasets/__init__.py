@@ -19,37 +19,37 @@ if __name__ == "datasets":
     )
 
 if TYPE_CHECKING:
-    from .batch import collate
-    from .cohort import Cohort, Report
+    from .cohorts.cohort import Cohort, Report
+    from .cohorts.policies import QC, Require
+    from .cohorts.query import Q, Times
+    from .cohorts.targets import Categorical, Regression
     from .database import Database
-    from .dataset import CohortDataset
     from .errors import CohortError, DatasetError, QueryError, ReadError
-    from .image import Image
-    from .loading import LoadSequencesd
-    from .policies import QC, Require
-    from .query import Q, Times
-    from .reader import NiftiReader
-    from .targets import Categorical, Regression
+    from .index.image import Image
+    from .reading.batch import collate
+    from .reading.dataset import CohortDataset
+    from .reading.loading import LoadSequencesd
+    from .reading.reader import NiftiReader
 
 _HOME = {
-    "Categorical": "targets",
-    "Cohort": "cohort",
-    "CohortDataset": "dataset",
+    "Categorical": "cohorts.targets",
+    "Cohort": "cohorts.cohort",
+    "CohortDataset": "reading.dataset",
     "CohortError": "errors",
     "Database": "database",
     "DatasetError": "errors",
-    "Image": "image",
-    "LoadSequencesd": "loading",
-    "NiftiReader": "reader",
-    "Q": "query",
-    "QC": "policies",
+    "Image": "index.image",
+    "LoadSequencesd": "reading.loading",
+    "NiftiReader": "reading.reader",
+    "Q": "cohorts.query",
+    "QC": "cohorts.policies",
     "QueryError": "errors",
     "ReadError": "errors",
-    "Regression": "targets",
-    "Report": "cohort",
-    "Require": "policies",
-    "Times": "query",
-    "collate": "batch",
+    "Regression": "cohorts.targets",
+    "Report": "cohorts.cohort",
+    "Require": "cohorts.policies",
+    "Times": "cohorts.query",
+    "collate": "reading.batch",
 }
 
 __all__ = [

@@ -8,22 +8,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .columns import Clinical, read_phenotype
+from .cohorts.policies import Missing
+from .cohorts.query import Q
 from .errors import DatasetError, ReadError
-from .image import Image
-from .manifest import Manifest
-from .names import natural, parse_name
-from .policies import Missing
-from .quality import Quality
-from .query import Q
-from .scan import Problem, Scan, scan_tree
-from .sidecars import Metadata
-from .tables import Table, read_tsv, typed_table
+from .files.names import natural, parse_name
+from .files.sidecars import Metadata
+from .files.tables import Table, read_tsv, typed_table
+from .index.columns import Clinical, read_phenotype
+from .index.image import Image
+from .index.manifest import Manifest
+from .index.quality import Quality
+from .index.scan import Problem, Scan, scan_tree
 
 if TYPE_CHECKING:
-    from .cohort import Cohort
-    from .policies import QC
-    from .targets import Target
+    from .cohorts.cohort import Cohort
+    from .cohorts.policies import QC
+    from .cohorts.targets import Target
 
 ANNOTATIONS = "derivatives/annotations"
 
@@ -177,8 +177,8 @@ class Database:
         Raises :class:`QueryError` for what cannot be meant, :class:`CohortError` naming the participants and
         sessions for what the tree does not hold.
         """
-        from .builder import build
-        from .request import Request
+        from .cohorts.builder import build
+        from .cohorts.request import Request
 
         request = Request(
             unit=unit,

@@ -23,6 +23,11 @@ FRONT = (
     *("cli_deid", "cli_qc", "cli_sample", "cli_protocol", "cli"),
 )
 ORDER = (*STAGES[:5], "clinical", "review", *STAGES[5:7], "pipeline", "deidentify", "places", *STAGES[8:], *FRONT)
+ROOMS_OF_DATASETS = (
+    *("errors", "files", "index", "cohorts", "database", "splits", "reading", "training", "predictions", "exports"),
+    *("demo", "cli"),
+)
+"""From the tree to the loop of a training, and back into the tree: each knows only those before it."""
 SHARED = {"arrays", "engine", "errors", "progress", "tables", "trial"}
 AHEAD = {
     ("plan", "deidentify.pseudonyms"): "the plan gives the released names, which are pseudonyms",
@@ -92,6 +97,26 @@ def test_nobody_knows_a_later_stage() -> None:
         and (part, target) not in AHEAD
     ]
     assert wrong == []
+
+
+def room_imports() -> Iterator[tuple[str, str]]:
+    """Pairs (part of the datasets, part of the datasets it imports at run time)."""
+    for module, target in imports("datasets"):
+        part = target.split(".")[1] if target.startswith("datasets.") else ""
+        if module != "datasets" and part in ROOMS_OF_DATASETS:
+            yield module.split(".")[1], part
+
+
+def test_nobody_in_the_datasets_knows_a_later_room() -> None:
+    order = ROOMS_OF_DATASETS.index
+    wrong = [(room, target) for room, target in room_imports() if order(target) > order(room)]
+    assert set(wrong) <= {("cohorts", "database")}  # for its type alone
+
+
+def test_every_part_of_the_datasets_has_its_place() -> None:
+    modules = {path.stem for path in (ROOT / "datasets").glob("*.py")} - {"__init__"}
+    rooms = {path.parent.name for path in (ROOT / "datasets").glob("*/__init__.py")}
+    assert modules | rooms <= set(ROOMS_OF_DATASETS)
 
 
 def test_no_stage_knows_the_command_line() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from treemaker import AFFINE, TreeMaker, small_trial, voxels, write_json, write_nifti
 
-import trialbids.datasets.scan as scan_module
+import trialbids.datasets.index.scan as scan_module
 from trialbids.datasets import Database, DatasetError, Q
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from trialbids.datasets import ReadError
-from trialbids.datasets.nifti import read_header, read_volume
+from trialbids.datasets.files.nifti import read_header, read_volume
 
 DTYPES = ["int16", "uint16", "uint8", "int32", "float32"]
 AXES = st.permutations([0, 1, 2])

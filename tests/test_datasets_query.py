@@ -6,7 +6,7 @@ import doctest
 
 import pytest
 
-import trialbids.datasets.query as query_module
+import trialbids.datasets.cohorts.query as query_module
 from trialbids.datasets import Image, Q, QueryError, Times
 from trialbids.mappings.record import Record
 

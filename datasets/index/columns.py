@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import QueryError
-from .tables import Row, Table, Value, read_tsv, typed_table
+from ..errors import QueryError
+from ..files.tables import Row, Table, Value, read_tsv, typed_table
 
 PHENOTYPE = "phenotype"
 IDS: Mapping[str, type] = {"participant_id": str, "session_id": str, "site": str}

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from trialbids.mappings.criteria import Condition, ConditionError, Value
 
+from ..errors import QueryError
+from ..index.columns import Columns
+from ..index.image import Image
+from ..index.quality import TABLE
 from .acquisition import qc_rank
-from .columns import Columns
-from .errors import QueryError
-from .image import Image
 from .policies import QC, VERDICTS
-from .quality import TABLE
 
 if TYPE_CHECKING:
-    from .database import Database
+    from ..database import Database
 
 VERDICT = "qc_verdict"
 PREFIX = "qc__"

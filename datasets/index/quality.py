@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ReadError
+from ..errors import ReadError
 from .image import Image
 
 TABLE = "curation/qc.parquet"

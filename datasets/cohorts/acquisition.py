@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from trialbids.mappings.imageterms import FAMILIES
 
-from .image import Image, same_grid
-from .names import natural
+from ..files.names import natural
+from ..index.image import Image, same_grid
 from .query import Q, Times
 
 QC_ORDER = ("pass", "waived", "warn")

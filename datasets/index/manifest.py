@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ReadError
+from ..errors import ReadError
 
 _COLUMNS = ["path", "shape", "affine", "dtype", "slope", "inter", "voxels_sha256", "file_bytes"]
 

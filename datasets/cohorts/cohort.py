@@ -13,7 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .errors import QueryError
+from ..errors import QueryError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import QueryError
-from .tables import Value
+from ..errors import QueryError
+from ..files.tables import Value
 
 
 @dataclass(frozen=True, slots=True)

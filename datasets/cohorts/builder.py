@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errors import CohortError, QueryError, listing
+from ..index.columns import Columns
+from ..index.image import Image, same_grid
 from .acquisition import Source, Unusable, acquisitions, qc_rank, resolve
 from .asking import Filter, where_of
 from .cohort import Cohort, Count, Dropped, Report, count_sites
-from .columns import Columns
-from .errors import CohortError, QueryError, listing
-from .image import Image, same_grid
 from .policies import Require
 from .query import Q
 from .request import Request
@@ -19,7 +19,7 @@ from .targets import Categorical, Target
 from .units import Unit
 
 if TYPE_CHECKING:
-    from .database import Database
+    from ..database import Database
 
 
 def build(db: Database, request: Request) -> Cohort:

@@ -11,14 +11,14 @@ from typing import Any
 from trialbids.mappings.record import Record
 from trialbids.mappings.vocabulary import vocabulary
 
-from .errors import ReadError
+from ..errors import ReadError
+from ..files.names import NIFTI, Name, parse_name
+from ..files.nifti import read_header
+from ..files.regions import COORDINATES, read_labels, read_regions
+from ..files.sidecars import Metadata, Sidecar, shared_sidecars
+from ..files.tables import read_tsv
 from .image import Image
 from .manifest import Facts, Manifest
-from .names import NIFTI, Name, parse_name
-from .nifti import read_header
-from .regions import COORDINATES, read_labels, read_regions
-from .sidecars import Metadata, Sidecar, shared_sidecars
-from .tables import read_tsv
 
 Cells = Mapping[str, str]
 

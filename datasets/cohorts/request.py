@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .errors import QueryError
+from ..errors import QueryError
 from .policies import DUPLICATES, GRIDS, MISSING, QC, UNITS, VERDICTS, Missing, Require, check_choice
 from .query import Q
 from .rows import RESERVED, SIDE_KEYS

@@ -12,9 +12,9 @@ from monai.config.type_definitions import KeysCollection
 from monai.data.meta_tensor import MetaTensor
 from monai.transforms.transform import MapTransform
 
-from .errors import ReadError
-from .nifti import Header, read_volume
-from .regions import COORDINATES, read_coordinates
+from ..errors import ReadError
+from ..files.nifti import Header, read_volume
+from ..files.regions import COORDINATES, read_coordinates
 
 READING = ("_unit", "_factor", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype")
 _WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64, "float16": np.float32, "longdouble": np.float64}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import QueryError
+from ..errors import QueryError
 
 UNITS = ("image", "session", "participant")
 MISSING = ("raise", "drop", "mask")

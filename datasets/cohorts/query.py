@@ -10,9 +10,9 @@ from typing import Any
 from trialbids.mappings.imageterms import FAMILIES
 from trialbids.mappings.vocabulary import Attribute, vocabulary
 
-from .errors import QueryError
-from .image import Image
-from .names import entity_keys
+from ..errors import QueryError
+from ..files.names import entity_keys
+from ..index.image import Image
 
 SCOPES = ("raw", "annotations")
 UNITS = ("physical", "stored")

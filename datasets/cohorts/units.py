@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..index.image import Image
 from .acquisition import Source
-from .image import Image
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from monai.utils.enums import TraceKeys
 from torch.nn.functional import pad
 from torch.utils.data import get_worker_info
 
-from .errors import CollateError, QueryError
+from ..errors import CollateError, QueryError
 
 RAGGED = ("raise", "list", "pad")
 Sample = Mapping[str, Any]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .errors import ReadError
+from ..errors import ReadError
 from .tables import read_tsv
 
 COORDINATES: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -10,7 +10,7 @@ from monai.data.dataset import Dataset
 from monai.transforms.compose import Compose
 from monai.transforms.transform import Randomizable
 
-from .cohort import Cohort
+from ..cohorts.cohort import Cohort
 from .loading import LoadSequencesd
 from .seeding import derived_seed, randomizables, seeded
 

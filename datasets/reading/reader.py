@@ -13,8 +13,8 @@ from monai.data.utils import is_supported_format
 from monai.utils.enums import MetaKeys, SpaceKeys
 from monai.utils.misc import ensure_tuple
 
-from .errors import ReadError
-from .nifti import Header, read_volume
+from ..errors import ReadError
+from ..files.nifti import Header, read_volume
 
 
 class NiftiReader(ImageReader):

@@ -1,0 +1,1 @@
+"""From a sample of plain values to tensors, and to a batch."""
