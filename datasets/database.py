@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cohorts.policies import Missing
+from .cohorts.policies import Grid, Missing
 from .cohorts.query import Q
-from .errors import DatasetError, ReadError
-from .files.names import natural, parse_name
-from .files.sidecars import Metadata
-from .files.tables import Table, read_tsv, typed_table
-from .index.columns import Clinical, read_phenotype
+from .errors import DatasetError
+from .files.names import natural
+from .files.places import Place, place_of
+from .files.remote import RemoteTree
+from .files.slowness import warn_of_indexed_gzip
+from .files.tables import Table, typed_table
+from .files.trees import LocalTree, Tree
+from .index.columns import Clinical, read_phenotype, read_rows
 from .index.image import Image
-from .index.manifest import Manifest
+from .index.index import SCOPES, Changes, Index, Problem
+from .index.inherited import inherited, own_sidecar
 from .index.quality import Quality
-from .index.scan import Problem, Scan, scan_tree
+from .index.store import Store
 
 if TYPE_CHECKING:
     from .cohorts.cohort import Cohort
     from .cohorts.policies import QC
     from .cohorts.targets import Target
 
-ANNOTATIONS = "derivatives/annotations"
+_DERIVED = (
+    *("images", "annotations", "_session_keys", "participants_table", "sessions_table"),
+    *("participants", "sessions", "_by_visit", "quality"),
+)
+"""What is made of the index when it is first asked for, and forgotten with each refresh."""
 
 
 class Database:
@@ -41,47 +50,103 @@ class Database:
         >>> len(db.query(Q("T2w", plane="sag")))
         1
 
-    Header facts come from ``curation/manifest.parquet`` where it is there and fits the files, else from the NIfTI
-    headers. ``problems`` lists what could not be read, with the reason. Raises :class:`DatasetError` where ``root``
-    is not a folder or holds no ``sub-`` folder.
+    ``root`` is a folder, or an address that fsspec can read (``s3://bucket/bids``). Header facts come from
+    ``curation/manifest.parquet`` where it is there and fits the files, else from the NIfTI headers. ``problems`` lists
+    what could not be read, with the reason.
+
+    What was read is kept in an ``index`` and only what changed is read again, which the state of every file tells:
+    ``"auto"`` keeps it in a hidden file beside the tree, or in ``$TRIALBIDS_CACHE`` (else ``~/.cache/trialbids``)
+    where that folder cannot be written; a path names the file; None keeps nothing. An index that is damaged or of
+    another version is made anew, and one that cannot be written is done without.
+
+    Raises :class:`DatasetError` where ``root`` is not a folder or holds no ``sub-`` folder.
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root).absolute()
-        if not self.root.is_dir():
+    def __init__(self, root: str | Path, index: str | Path | None = "auto") -> None:
+        self.root: Place = place_of(root)
+        warn_of_indexed_gzip()
+        if isinstance(self.root, Path) and not self.root.is_dir():
             raise DatasetError(f"{self.root}: there is no such folder; give the root of a BIDS tree.")
-        if not any(entry.is_dir() for entry in self.root.glob("sub-*")):
+        self._tree: Tree = LocalTree(self.root) if isinstance(self.root, Path) else RemoteTree(self.root)
+        self._index = Index(self._tree, None if index is None else Store.of(self.root, index))
+        self._refresh()
+        if not self._index.entries("raw"):
             raise DatasetError(f"{self.root}: no sub-* folder in it, so it is not the root of a BIDS tree.")
-        problems: list[Problem] = []
-        try:
-            manifest = Manifest.read(self.root)
-        except ReadError as error:
-            manifest = Manifest({}, 0)
-            problems.append(Problem("curation/manifest.parquet", str(error)))
-        people = read_tsv(self.root / "participants.tsv")
-        sites = {row.get("participant_id", ""): site_of(row) for row in people}
-        raw = scan_tree(self.root, manifest, sites)
-        masks = Scan()
-        if (self.root / ANNOTATIONS).is_dir():
-            masks = scan_tree(self.root, manifest, sites, scope="annotations", prefix=ANNOTATIONS)
-        self._tables(raw, people)
-        self.images: tuple[Image, ...] = tuple(raw.images)
-        self.annotations: tuple[Image, ...] = tuple(masks.images)
-        self.problems: tuple[Problem, ...] = (*problems, *raw.problems, *masks.problems)
 
     def __repr__(self) -> str:
         people = len({image.participant_id for image in self.images})
         return f"Database({str(self.root)!r}): {people} participants, {len(self.images)} images"
 
-    def _tables(self, scan: Scan, people: list[dict[str, str]]) -> None:
-        self._session_keys = sorted(set(scan.sessions), key=lambda key: (natural(key[0]), natural(key[1])))
-        self.participants_table: Table = typed_table(people, ("participant_id",))
-        rows: list[dict[str, str]] = []
-        for subject in dict.fromkeys(subject for subject, _ in self._session_keys):
-            for row in read_tsv(self.root / subject / f"{subject}_sessions.tsv"):
-                rows.append({"participant_id": subject, "session_id": "", **row})
-        self.sessions_table: Table = typed_table(rows, ("participant_id", "session_id"))
-        self.phenotype: tuple[Clinical, ...] = read_phenotype(self.root)
+    def refresh(self) -> Changes:
+        """Bring this database up to date with its tree; only what changed is read.
+
+        Cohorts made before stay as they are. Raises :class:`DatasetError` where the tree is gone.
+        """
+        before = self.tables
+        changes = self._refresh()
+        then = {table.name: table for table in before}
+        now = {table.name: table for table in self.tables}
+        tables = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        return replace(changes, tables=tuple(tables))
+
+    def _refresh(self) -> Changes:
+        try:
+            changes = self._index.refresh()
+        except OSError as error:
+            raise DatasetError(f"{self.root}: the tree cannot be listed ({error.strerror}).") from error
+        for name in _DERIVED:
+            self.__dict__.pop(name, None)
+        listed: list[Problem] = []
+
+        def problem(path: str, reason: str) -> None:
+            listed.append(Problem(path, reason))
+
+        self._people = read_rows(self._tree, "participants.tsv", problem)
+        self.phenotype: tuple[Clinical, ...] = read_phenotype(self._tree, problem)
+        self._table_problems = tuple(listed)
+        return changes
+
+    def locate(self, path: str) -> str:
+        """The full path, or the address, of a file that is named relative to the root."""
+        return str(self.root / path)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Files that the index set aside, or of which it could read only a part, with the reason."""
+        return (*self._index.problems, *self._table_problems)
+
+    @cached_property
+    def images(self) -> tuple[Image, ...]:
+        """The images in the order of the tree, without annotations."""
+        return self._index.images("raw", self._sites)
+
+    @cached_property
+    def annotations(self) -> tuple[Image, ...]:
+        """The masks, label maps and tables of ``derivatives/annotations``."""
+        return self._index.images("annotations", self._sites)
+
+    @property
+    def _sites(self) -> Mapping[str, str]:
+        return {row.get("participant_id", ""): site_of(row) for row in self._people}
+
+    @cached_property
+    def _session_keys(self) -> Sequence[tuple[str, str]]:
+        keys = {(entry.subject, session) for entry in self._index.entries("raw") for session in entry.sessions}
+        return sorted(keys, key=lambda key: (natural(key[0]), natural(key[1])))
+
+    @cached_property
+    def participants_table(self) -> Table:
+        """The rows of ``participants.tsv``, typed."""
+        return typed_table(self._people, ("participant_id",))
+
+    @cached_property
+    def sessions_table(self) -> Table:
+        """The rows of all ``sessions.tsv``, typed."""
+        entries = sorted(self._index.entries("raw"), key=lambda entry: natural(entry.subject))
+        rows = [
+            {"participant_id": entry.subject, "session_id": "", **visit} for entry in entries for visit in entry.visits
+        ]
+        return typed_table(rows, ("participant_id", "session_id"))
 
     @property
     def tables(self) -> tuple[Clinical, ...]:
@@ -123,7 +188,7 @@ class Database:
 
         Raises :class:`ReadError` where it cannot be read.
         """
-        return Quality.read(self.root, self.images)
+        return Quality.read(self._tree, self.images)
 
     def query(self, query: Q) -> tuple[Image, ...]:
         """All images that match, in the order of the tree."""
@@ -131,10 +196,27 @@ class Database:
 
     def sidecar(self, image: Image) -> dict[str, Any]:
         """The JSON beside an image, read anew; {} where there is none or it cannot be read."""
-        beside = image.path.partition(".nii")[0] + ".json"
-        present = (self.root / beside).is_file()
-        name = parse_name(image.path.rpartition("/")[2])
-        return Metadata(self.root, lambda path, reason: None).of(name, (), beside) if name and present else {}
+        return own_sidecar(self._tree, image.path)
+
+    def metadata(self, image: Image) -> dict[str, Any]:
+        """All metadata of an image, read anew: of its own JSON and of those that it inherits, the nearest first.
+
+        The inheritance principle of BIDS; a file that cannot be read says nothing.
+        """
+        return inherited(self._tree, image.path, SCOPES[image.scope])
+
+    def layout(self, **options: Any) -> Any:
+        """The same tree as a pybids ``BIDSLayout``, made with ``options``; the tables are not ours but those of pybids.
+
+        Raises :class:`DatasetError` where pybids is not installed, or the tree lies behind an address.
+        """
+        if not isinstance(self.root, Path):
+            raise DatasetError(f"{self.root}: pybids reads folders of this machine only; copy the tree for a layout.")
+        try:
+            from bids import BIDSLayout
+        except ImportError as error:
+            raise DatasetError("a layout is made by pybids; pip install 'trialbids[bids]'.") from error
+        return BIDSLayout(self.root, **options)
 
     def contents(self) -> str:
         """What there is, by sequence and label, as words for messages."""
@@ -155,14 +237,18 @@ class Database:
         qc: str | QC | None = "pass",
         missing: Missing = "raise",
         duplicates: str = "raise",
-        grid: str = "any",
+        grid: Grid = "any",
+        fields: Sequence[str] = (),
     ) -> Cohort:
         """The samples that a model is to see; everything the index can know is checked here.
 
-        ``unit``        what one sample is: ``image`` (then ``images`` has one key), ``session`` or ``participant``
+        ``unit``        what one sample is: ``image`` (then ``images`` has one key), ``session``, ``participant``, or
+                        ``lesion``: one mask of the first of ``labels``, of one reader on one image, with the images
+                        of its session; its ``Characteristics`` are columns (``malignancy``, ``lesion__malignancy``)
         ``images``      a query a key; a DCE or the b-values of one diffusion scan answer as one acquisition
         ``labels``      queries for masks; a mask must have been drawn on an image of the sample
-        ``targets``     :class:`Regression` or :class:`Categorical` a key, from any clinical table
+        ``targets``     :class:`Regression`, :class:`Categorical`, :class:`MultiLabel` or :class:`Survival` a key,
+                        from any clinical table
         ``where``       a condition over the same columns and the images of the unit (``has``, ``count``), see
                         :class:`~trialbids.mappings.criteria.Condition`; also over ``qc_verdict`` (the worst of a
                         unit's images) and what checks found (``found('G04')``), and with ``unit="image"`` over the
@@ -170,9 +256,12 @@ class Database:
                         column goes before a metric of the same name, which is then asked for as ``qc__snr``
         ``qc``          ``pass`` (or waived), ``warn`` (pass, waived or warn), None: any or no verdict; or
                         :class:`QC`, which also asks for metrics and checks of every image
-        ``missing``     ``raise``, ``drop`` the sample, ``mask`` (zeros and a ``present`` flag), or :class:`Require`
+        ``missing``     ``raise``, ``drop`` the sample, ``mask`` (zeros and a ``present`` flag), or :class:`Require`;
+                        a target without a value is missing too, and never masked unless it says ``gaps="mask"``
         ``duplicates``  of acquisitions: ``raise``, ``first``, ``last``, or ``best-qc`` (the first among the best)
-        ``grid``        ``same``: all images and masks of a sample share one voxel grid; ``any``: they need not
+        ``grid``        ``same``: all images and masks of a sample share one voxel grid; ``any``: they need not;
+                        :class:`Resample`: they are brought to the grid of one of them when they are read
+        ``fields``      sidecar fields that every sample shall have, as ``<key>_fields`` (a dict of plain values)
 
         Raises :class:`QueryError` for what cannot be meant, :class:`CohortError` naming the participants and
         sessions for what the tree does not hold.
@@ -190,8 +279,18 @@ class Database:
             missing=missing,
             duplicates=duplicates,
             grid=grid,
+            fields=(fields,) if isinstance(fields, str) else tuple(fields),
         )
         return build(self, request)
+
+    def cohort_of(self, path: str | Path) -> Cohort:
+        """The cohort that a recipe asks for, a YAML or JSON file (:class:`~trialbids.datasets.cohorts.recipe.Recipe`).
+
+        Raises :class:`QueryError` naming file and field for what cannot be meant, and as :meth:`cohort`.
+        """
+        from .cohorts.recipe import Recipe
+
+        return Recipe.read(path).cohort(self)
 
 
 def _shown(image: Image) -> list[str]:

@@ -8,7 +8,9 @@ SHOWN = 10
 
 
 class DatasetError(Exception):
-    """Base of all errors of the datasets."""
+    """Base of all errors of the datasets. ``exit_code`` is what the command line returns."""
+
+    exit_code = 2
 
 
 class QueryError(DatasetError, ValueError):
@@ -21,6 +23,26 @@ class CohortError(DatasetError):
 
 class ReadError(DatasetError):
     """An image file that cannot be read as NIfTI: the message names it."""
+
+    exit_code = 1
+
+
+class ExportError(DatasetError):
+    """Samples that another format cannot hold, or a place that cannot be written: the message names them."""
+
+
+class SplitError(DatasetError):
+    """Parts that cannot be made of these participants, or a saved split that does not fit them: the message says why."""
+
+
+class LeakError(DatasetError):
+    """What belongs together stands on two sides of a split: the message names participants and files."""
+
+    exit_code = 4
+
+
+class PredictionError(DatasetError):
+    """A prediction that cannot be put back on its image, or written: the message names participant and file."""
 
 
 class CollateError(DatasetError):

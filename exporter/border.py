@@ -40,6 +40,8 @@ def run(program: Callable[[], object]) -> None:
         what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or "a file could not be copied"
         _end(f"{error.filename or 'the system'}: {what}; {WHOLE}", 1, error)
     except Exception as error:  # noqa: BLE001 - a user sees one sentence, --debug shows the rest
+        if isinstance(code := getattr(error, "exit_code", None), int):  # of a command of another room
+            _end(str(error), code, error)
         name = type(error).__name__
         _end(f"an error of the program ({name}); run it again with --debug and report what it shows", 1, error)
 

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from . import border
 from .arguments import Debug, EngineName, Json, Places, Work, Workers, edited_plan, engine_of, rule_file_of, trial_of
@@ -17,6 +18,7 @@ from .cli_deid import deid, link
 from .cli_protocol import protocol
 from .cli_qc import qc
 from .cli_sample import sample
+from .cli_seg import seg
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +28,34 @@ if TYPE_CHECKING:
 IMAGES = "trialbids.exporter.release.make"
 """What workers need to make images."""
 
+
+class Commands(TyperGroup):
+    """The commands of this room, and those that other rooms offer under the entry point group ``trialbids.commands``.
+
+    The exporter knows none of them by name. They are looked for only where help is asked for, or a command that is not
+    here, so that its own commands start no later for it.
+    """
+
+    _others: dict[str, Any] | None = None
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or self.others().get(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *self.others()]
+
+    def others(self) -> dict[str, Any]:
+        """The commands of the other rooms by name."""
+        if self._others is None:
+            from importlib.metadata import entry_points
+
+            groups = [typer.main.get_group(entry.load()) for entry in entry_points(group="trialbids.commands")]
+            self._others = {name: command for group in groups for name, command in group.commands.items()}
+        return self._others
+
+
 app = typer.Typer(
+    cls=Commands,
     name="trialbids",
     help="Trial DICOM to a curated, de-identified, quality-checked BIDS database, ready for MONAI and PyTorch.",
     no_args_is_help=True,
@@ -38,6 +67,7 @@ app.add_typer(qc)
 app.add_typer(protocol)
 qc.command()(sample)
 app.command()(link)
+app.command()(seg)
 
 
 def _show_version(wanted: bool) -> None:

@@ -139,6 +139,9 @@ def show_summary(
             OUT.print(f"verified: {run.files_verified:,} files, no known identifier and nothing unlisted found")
         if run.access_denied:
             ERR.print("parts of the source could not be opened: sessions already in the tree were left as they were")
+        if run.card_dropped:
+            anew = f"trialbids card {trial.output} makes it anew"
+            OUT.print(f"the data card was of the tree as it was before, and is gone; {anew}", soft_wrap=True)
         for line in _proof(run, trial.work):
             ERR.print(line, soft_wrap=True)
     for failure in failures:

@@ -103,9 +103,10 @@ def test_masking_keeps_who_lacks_something_and_says_so(db: Database) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"unit": "lesion"}, "unit='lesion' is not known; legal: 'image', 'session', 'participant'"),
+        ({"unit": "visit"}, "unit='visit' is not known; legal: 'image', 'session', 'participant', 'lesion'"),
+        ({"unit": "lesion"}, "a sample is one mask of the first of labels="),
         ({"missing": "skip"}, "legal: 'raise', 'drop', 'mask'"),
-        ({"missing": "mask"}, "need grid='same'"),
+        ({"missing": "mask"}, "need grid='same' or Resample"),
         ({"missing": Require("t1")}, "not among the keys"),
         ({"duplicates": "all"}, "legal: 'raise', 'first', 'last', 'best-qc'"),
         ({"grid": "resample"}, "legal: 'any', 'same'"),

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from treemaker import AFFINE, TreeMaker, small_trial, voxels, write_json, write_nifti
 
-import trialbids.datasets.index.scan as scan_module
 from trialbids.datasets import Database, DatasetError, Q
+from trialbids.datasets.files.trees import LocalTree
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,12 @@ def test_tables_are_typed_and_complete(trial: Path) -> None:
 
 
 def test_headers_are_not_opened_where_the_manifest_has_them(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Path] = []
-    real = scan_module.read_header
-    monkeypatch.setattr(scan_module, "read_header", lambda path: opened.append(Path(path)) or real(path))
-    Database(trial)
+    opened: list[str] = []
+    real = LocalTree.head
+    monkeypatch.setattr(LocalTree, "head", lambda tree, path, *state: opened.append(path) or real(tree, path))
+    Database(trial, index=None)
     assert len(opened) == 6
-    assert all("annotations" in path.parts for path in opened)
+    assert all("/annotations/" in path for path in opened)
 
 
 def test_the_manifest_is_not_believed_for_a_file_that_changed(trial: Path, tmp_path: Path) -> None:

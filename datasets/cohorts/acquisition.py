@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from trialbids.mappings.imageterms import FAMILIES
@@ -10,6 +10,7 @@ from trialbids.mappings.imageterms import FAMILIES
 from ..files.names import natural
 from ..index.image import Image, same_grid
 from .query import Q, Times
+from .uptake import NoUptake
 
 QC_ORDER = ("pass", "waived", "warn")
 
@@ -64,10 +65,13 @@ def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
 
     In the order of session, acquisition and path.
     """
+    images = tuple(images)
+    if len(images) == 1:
+        return [images]
     groups: dict[tuple[str, ...], list[Image]] = {}
     for image in images:
         if image.scope == "annotations":
-            groups.setdefault((image.participant_id, image.session_id, *_drawing(image)), []).append(image)
+            groups.setdefault((image.participant_id, image.session_id, *drawing(image)), []).append(image)
             continue
         sequence = image.record.sequence
         grouped = image.acquisition_id and (sequence == "DCE" or sequence in FAMILIES["diffusion"])
@@ -78,16 +82,17 @@ def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
     return [tuple(sorted(group, key=lambda image: natural(image.path))) for group in ordered]
 
 
-def _drawing(image: Image) -> tuple[str, ...]:
-    """What the masks of several lesions have in common: all but the label in their names, which counts them."""
+def drawing(image: Image) -> tuple[str, ...]:
+    """What the masks of several lesions have in common: their label, and all but the one in their names, which counts
+    them."""
     if image.is_table or not image.label or image.suffix == "dseg":
         return (image.path,)
     others = tuple("-".join(pair) for pair in image.entities if pair[0] != "label")
     return (image.label, image.reader, image.datatype, image.suffix, *others, *image.sources)
 
 
-def resolve(query: Q, images: Sequence[Image]) -> Source:
-    """What to read of one acquisition. Raises :class:`Unusable`."""
+def resolve(query: Q, images: Sequence[Image], suv: Callable[[Image], float]) -> Source:
+    """What to read of one acquisition; ``suv`` gives the factor of a PET image. Raises :class:`Unusable`."""
     if images[0].is_table:
         return Source(images=tuple(images), rows=query.label, unit="voxel")
     for image in images:
@@ -107,7 +112,7 @@ def resolve(query: Q, images: Sequence[Image]) -> Source:
         return _diffusion(query, images)
     if query.bvalues:
         raise Unusable(f"{images[0].path}: bvalues= was asked of {sequence}, which is not diffusion-weighted")
-    factor, unit = _scale(query, images[0])
+    factor, unit = _scale(query, images[0], suv)
     return Source(images=tuple(images), factor=factor, unit=unit)
 
 
@@ -116,8 +121,16 @@ def qc_rank(images: Sequence[Image]) -> int:
     return max(QC_ORDER.index(image.qc) if image.qc in QC_ORDER else len(QC_ORDER) for image in images)
 
 
-def _scale(query: Q, image: Image) -> tuple[float, str]:
-    """Factor and unit; ADC becomes 10⁻⁶ mm²/s by the sidecar's ``ADCScale`` (rescaled values to mm²/s)."""
+def _scale(query: Q, image: Image, suv: Callable[[Image], float]) -> tuple[float, str]:
+    """Factor and unit; ADC becomes 10⁻⁶ mm²/s by the sidecar's ``ADCScale`` (rescaled values to mm²/s), PET SUV if
+    asked for."""
+    if query.units == "SUV":
+        if image.record.sequence != "PET":
+            raise Unusable(f"{image.path}: units='SUV' was asked of {image.record.sequence}, which is not PET")
+        try:
+            return suv(image), "SUV"
+        except NoUptake as error:
+            raise Unusable(f"{image.path}: its SUV cannot be computed: {error}") from error
     if image.record.sequence != "ADC" or query.units == "stored":
         return 1.0, image.units or {"CT": "HU"}.get(image.record.sequence, "arbitrary")
     if image.adc_scale is None:

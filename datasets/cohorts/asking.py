@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from trialbids.mappings.criteria import Condition, ConditionError, Value
 
 from ..errors import QueryError
-from ..index.columns import Columns
 from ..index.image import Image
 from ..index.quality import TABLE
 from .acquisition import qc_rank
+from .facts import Facts
 from .policies import QC, VERDICTS
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ class Asking:
         return f"{self._db.root} has neither {TABLE} nor *_qc.json files"
 
 
-def where_of(text: str, db: Database, columns: Columns, unit: str) -> Asking:
+def where_of(text: str, db: Database, facts: Facts, unit: str) -> Asking:
     """The condition of ``where=``. Raises :class:`QueryError` where it cannot be meant."""
-    asking = Asking("where", text, db, columns.kinds, unit)
+    asking = Asking("where", text, db, facts.kinds, unit)
     for name in sorted(asking.columns):
-        columns.check(name)
+        facts.check(name)
     return asking
 
 

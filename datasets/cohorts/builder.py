@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CohortError, QueryError, listing
-from ..index.columns import Columns
-from ..index.image import Image, same_grid
-from .acquisition import Source, Unusable, acquisitions, qc_rank, resolve
+from ..errors import CohortError, listing
+from ..files.tables import Value
+from ..index.image import Image
+from .acquisition import acquisitions
 from .asking import Filter, where_of
-from .cohort import Cohort, Count, Dropped, Report, count_sites
-from .policies import Require
+from .choosing import Chooser, Refusal, drawn_elsewhere
+from .cohort import Cohort, Common
+from .columnar import Columnar
+from .facts import Facts
+from .grids import check_channels, check_grids, odd_one
+from .lesions import choose_drawings, lesion_masks, lesion_units
+from .policies import Require, Resample
 from .query import Q
+from .remarks import multiplicities, remarks
+from .report import Count, Dropped, Report, count_sites
 from .request import Request
-from .rows import sample_row
-from .targets import Categorical, Target
+from .rows import sample_rows
+from .sidefields import chosen_fields
+from .targets import Target
 from .units import Unit
+from .uptake import NoUptake, suv_factor
 
 if TYPE_CHECKING:
     from ..database import Database
@@ -32,10 +41,15 @@ class _Builder:
         self.db = db
         self.request = request
         self.queries: dict[str, Q] = {**request.images, **request.labels}
+        self.matching = {key: db.query(query) for key, query in self.queries.items()}
         self.counts: list[Count] = []
-        self.columns = Columns(db.tables, request.unit)
+        self.narrowing: set[str] = set()  # conditions that may leave samples out, also with missing="raise"
+        masks = (
+            lesion_masks(self.matching[request.lesion], repr(request.labels[request.lesion])) if request.lesion else []
+        )
+        self.facts = Facts(db, request.unit, masks)
         self.quality = Filter(request.wanted, db)
-        self.units: list[Unit] = self.make_units()
+        self.units: list[Unit] = lesion_units(masks, self.site) if request.lesion else self.make_units()
 
     def run(self) -> Cohort:
         self.note(f"{self.request.unit}s in the tree")
@@ -45,14 +59,19 @@ class _Builder:
         for key in self.queries:
             self.find(key)
         self.decide_missing()
+        self.decide_drawings()
         for name, target in targets.items():
-            self.require_target(name, target)
+            self.lose(
+                f"{name}: {', '.join(target.columns)} given",
+                lambda unit, target=target: target.objection(self.facts.row(unit)),
+            )
         self.raise_if_strict()
         self.decide_doubles()
         if not self.left():
             raise CohortError(f"No sample is left.\n{self.report()}\n{listing(self.reasons())}")
-        self.check_grids()
-        self.check_channels()
+        check_grids(self.left(), tuple(self.request.images), tuple(self.request.labels), self.request.grid)
+        if self.request.masks:
+            check_channels(self.left(), self.queries)
         return self.cohort(targets)
 
     # --- units and conditions
@@ -64,10 +83,10 @@ class _Builder:
             return [Unit(p, p, "", self.site(p)) for p in ids]
         if self.request.unit == "session":
             return [Unit("_".join(filter(None, (p, s))), p, s, self.site(p)) for p, s in visits]
-        (query,) = self.request.images.values()
+        (key,) = self.request.images
         return [
             Unit(group[0].stem, p, s, self.site(p), fixed=group)
-            for group in acquisitions(self.db.query(query))
+            for group in acquisitions(self.matching[key])
             for p, s in [(group[0].participant_id, group[0].session_id)]
         ]
 
@@ -87,43 +106,34 @@ class _Builder:
                 unit.lost = (condition, reason)
         self.note(condition)
 
-    def row(self, unit: Unit) -> dict[str, Any]:
-        return self.columns.row(unit.participant_id, unit.session_id, unit.site)
+    def narrow(self, condition: str, why: Callable[[Unit], str | None]) -> None:
+        """Apply a condition that is a choice of the caller: who fails it lacks nothing."""
+        self.narrowing.add(condition)
+        self.lose(condition, why)
 
     def images(self, unit: Unit) -> Sequence[Image]:
         """All images of a unit."""
-        session = unit.session_id if self.request.unit == "session" else None
+        session = None if self.request.unit == "participant" else unit.session_id
         return unit.fixed or self.db.images_of(unit.participant_id, session)
 
     def apply_where(self) -> None:
-        if self.request.where is None:
-            return
-        where = where_of(self.request.where, self.db, self.columns, self.request.unit)
-        self.lose(f"where {self.request.where}", lambda unit: where.reason(self.row(unit), self.images(unit)))
+        if self.request.where is not None:
+            where = where_of(self.request.where, self.db, self.facts, self.request.unit)
+            self.narrow(
+                f"where {self.request.where}", lambda unit: where.reason(self.facts.row(unit), self.images(unit))
+            )
 
     def fit_targets(self) -> dict[str, Target]:
-        fitted: dict[str, Target] = {}
         for name, target in self.request.targets.items():
-            if target.column not in self.columns.kinds:
-                raise QueryError(
-                    f"cohort: target {name!r}: there is no column {target.column!r} for a {self.request.unit}; "
-                    f"there are: {' '.join(sorted(self.columns.kinds))}"
-                )
-            self.columns.check(target.column)
-            fitted[name] = target.fit(self.columns.values(target.column))
-        return fitted
-
-    def require_target(self, name: str, target: Target) -> None:
-        self.lose(
-            f"{name}: {target.column} given",
-            lambda unit: None if self.row(unit).get(target.column) is not None else f"{target.column} is empty",
-        )
+            for column in target.columns:
+                self.facts.check(column, f"cohort: target {name!r}")
+        return {name: target.fit(self.facts.values) for name, target in self.request.targets.items()}
 
     # --- images and masks
 
     def check_vocabulary_of_tree(self) -> None:
         for key, query in self.queries.items():
-            if not self.db.query(query):
+            if not self.matching[key]:
                 raise CohortError(
                     f"{key}: no image in {self.db.root} matches {query!r}. "
                     f"There are: {self.db.contents() or 'no images'}."
@@ -133,85 +143,76 @@ class _Builder:
 
     def find(self, key: str) -> None:
         """Choose what every unit reads for one key, or note why there is nothing."""
-        query = self.queries[key]
+        chooser = Chooser(
+            key, self.queries[key], duplicates=self.request.duplicates, refusal=self.refusal_of(key), suv=self.suv
+        )
         by_unit: dict[tuple[str, str], list[Image]] = {}
-        for image in self.db.query(query):
+        for image in self.matching[key]:
             session = "" if self.request.unit == "participant" else image.session_id
             by_unit.setdefault((image.participant_id, session), []).append(image)
         for unit in self.left():
-            images = unit.fixed if unit.fixed and key in self.request.images else None
-            candidates = images or by_unit.get((unit.participant_id, unit.session_id), [])
-            self.choose(unit, key, query, candidates)
+            own: Sequence[Image] = unit.fixed if key in self.request.images else ()
+            if unit.mask and key == self.request.lesion:
+                own = (unit.mask,)
+            chooser.choose(unit, own or by_unit.get((unit.participant_id, unit.session_id), []))
 
-    def choose(self, unit: Unit, key: str, query: Q, candidates: Sequence[Image]) -> None:
-        if not candidates:
-            unit.absent[key] = f"no image matches {query!r}"
-            return
-        groups = acquisitions(candidates)
-        reasons: list[str] = []
-        usable: list[tuple[int, Source]] = []
-        for group in groups:
-            if key in self.request.images and (bad := self.objection(group)):
-                reasons.append(bad)
-                continue
-            if key in self.request.labels and (reason := self.drawn_elsewhere(unit, group[0])):
-                reasons.append(reason)
-                continue
-            try:
-                usable.append((qc_rank(group), resolve(query, group)))
-            except Unusable as error:
-                reasons.append(str(error))
-        if query.label and any(source.suffix == "mask" for _, source in usable):
-            usable = [(rank, source) for rank, source in usable if source.suffix == "mask"]
-        if not usable:
-            unit.absent[key] = "; ".join(reasons)
-        elif len(usable) > 1 and self.request.duplicates == "raise":
-            unit.doubles[key] = ", ".join(source.name for _, source in usable)
-            unit.sources[key] = usable[0][1]
-        elif self.request.duplicates == "best-qc":
-            unit.sources[key] = min(usable, key=lambda ranked: ranked[0])[1]
-        else:
-            unit.sources[key] = usable[-1 if self.request.duplicates == "last" else 0][1]
+    def refusal_of(self, key: str) -> Refusal:
+        """An image must be good enough, a label drawn on an image of the sample; of lesions this is asked later."""
+        if key in self.request.images:
+            return lambda unit, group: next(
+                (f"{image.path}: {why}" for image in group if (why := self.quality.objection(image))), None
+            )
+        keys = tuple(self.request.images)
+        return lambda unit, group: None if key == self.request.lesion else drawn_elsewhere(unit, group[0], keys)
 
-    def objection(self, group: Sequence[Image]) -> str | None:
-        """Why an acquisition is not good enough: the first of its images that is not."""
-        return next((f"{image.path}: {why}" for image in group if (why := self.quality.objection(image))), None)
-
-    def drawn_elsewhere(self, unit: Unit, mask: Image) -> str | None:
-        """Why a mask does not belong to the images of this sample, if so."""
-        images = [image for key in self.request.images if key in unit.sources for image in unit.sources[key].images]
-        if mask.sources and not {image.path for image in images} & set(mask.sources):
-            return f"{mask.path}: it was drawn on {mask.sources[0]}, which is not in this sample"
-        return None
+    def suv(self, unit: Unit, image: Image) -> float:
+        """The factor of a PET image. Raises :class:`NoUptake`."""
+        weight: Value = self.facts.row(unit).get("weight")
+        if isinstance(weight, str):
+            raise NoUptake(f"the column `weight` holds {weight!r}, where a number of kg is due")
+        return suv_factor(self.db.sidecar(image), weight)
 
     def decide_missing(self) -> None:
-        missing = self.request.missing
-        if missing == "mask":
-            missing = Require(any_of=1)
-        if not isinstance(missing, Require):
-            for key in self.queries:
+        missing = Require(any_of=1) if self.request.missing == "mask" else self.request.missing
+        lesion = self.request.lesion
+        for key in missing.keys if isinstance(missing, Require) else self.queries:
+            if key in self.queries and key != lesion:
                 self.lose(f"{key}: {self.queries[key]!r}", lambda unit, key=key: unit.absent.get(key))
-            return
-        for key in missing.keys:
-            self.lose(
-                f"{key}: {self.queries[key]!r}" if key in self.queries else key, lambda u, key=key: u.absent.get(key)
-            )
+        if isinstance(missing, Require):
+            self.require_some(missing.any_of)
+        if lesion is not None:
+            self.lose(f"{lesion}: {self.queries[lesion]!r}", lambda unit: unit.absent.get(lesion))
+
+    def require_some(self, any_of: int) -> None:
         images = self.request.images
-        self.lose(
-            f"at least {missing.any_of} of {', '.join(images)}",
-            lambda unit: (
-                None
-                if sum(key in unit.sources for key in images) >= missing.any_of
-                else "; ".join(f"{key}: {reason}" for key, reason in unit.absent.items())
-            ),
+
+        def too_few(unit: Unit) -> str | None:
+            if sum(key in unit.sources for key in images) >= any_of:
+                return None
+            return "; ".join(f"{key}: {reason}" for key, reason in unit.absent.items())
+
+        self.lose(f"at least {any_of} of {', '.join(images)}", too_few)
+
+    def decide_drawings(self) -> None:
+        """Which lesions are those of the sample's images, and of one drawing."""
+        lesion = self.request.lesion
+        if lesion is None:
+            return
+        keys = tuple(self.request.images)
+        self.narrow(
+            f"{lesion}: drawn on an image of the sample",
+            lambda unit: drawn_elsewhere(unit, unit.mask, keys) if unit.mask else None,
         )
+        left_out = choose_drawings(self.left(), lesion, self.request.duplicates)
+        if left_out:
+            self.narrow(f"{lesion}: one drawing a session", lambda unit: left_out.get(unit.sample_id))
 
     def raise_if_strict(self) -> None:
-        """With ``missing='raise'``, what is not there is an error; only ``where`` may leave samples out."""
+        """With ``missing='raise'``, what is not there is an error; only choices of the caller leave samples out."""
         lines = [
             f"{unit.title}: {unit.lost[0].partition(':')[0]}: {unit.lost[1]}"
             for unit in self.units
-            if unit.lost and not unit.lost[0].startswith("where ")
+            if unit.lost and unit.lost[0] not in self.narrowing
         ]
         if lines and self.request.missing == "raise":
             raise CohortError(
@@ -226,60 +227,39 @@ class _Builder:
                 f"or 'best-qc':\n{listing(lines)}"
             )
 
-    # --- what must agree
-
-    def check_grids(self) -> None:
-        lines: list[str] = []
-        for unit in self.left():
-            found = {key: unit.sources[key].images[0] for key in self.queries if key in unit.sources}
-            images = {key: image for key, image in found.items() if not image.is_table}
-            for key in self.request.labels:
-                if key in images and not any(
-                    same_grid(images[key], images[k]) for k in self.request.images if k in images
-                ):
-                    lines.append(f"{unit.title}: the mask {images[key].path} is on the grid of no image of the sample")
-            if self.request.grid == "same":
-                first, *others = images.values()
-                lines += [f"{unit.title}: {o.path} and {first.path}" for o in others if not same_grid(o, first)]
-        if lines:
-            raise CohortError(f"Grids differ; leave these out by where=, or ask for other images:\n{listing(lines)}")
-
-    def check_channels(self) -> None:
-        """Zeros for what is masked need one number of channels a key."""
-        if self.request.missing in ("raise", "drop"):
-            return
-        for key in self.queries:
-            seen: dict[int, str] = {}
-            for unit in self.left():
-                if key in unit.sources:
-                    seen.setdefault(unit.sources[key].channels, unit.title)
-            if len(seen) > 1:
-                words = ", ".join(f"{n} in {title}" for n, title in seen.items())
-                raise CohortError(f"{key}: the number of volumes differs ({words}); fix it by phases= or bvalues=.")
-
     # --- the result
 
     def cohort(self, targets: Mapping[str, Target]) -> Cohort:
         units = self.left()
-        masked = self.request.missing not in ("raise", "drop")
-        templates = {key: next((u.sources[key] for u in units if key in u.sources), None) for key in self.queries}
-        merged = {key for unit in units for key, source in unit.sources.items() if source.union or source.indices}
-        rows = [sample_row(unit, self.queries, templates, targets, self.row(unit), masked, merged) for unit in units]
+        facts, refused = self.facts.held(units)
+        fields = chosen_fields(self.db, units, self.request) if self.request.fields else None
+        samples = sample_rows(units, self.queries, self.request.masks, fields)
+        samples = self.with_targets(samples, units, targets)
         used = {image.path: image for unit in units for source in unit.sources.values() for image in source.images}
-        return Cohort(
-            self.db.root,
-            rows,
+        common = Common(
+            root=self.db.root,
             image_keys=tuple(self.request.images),
             label_keys=tuple(self.request.labels),
-            classes={name: t.classes for name, t in targets.items() if isinstance(t, Categorical)},
-            identities={path: image.voxels_sha256 for path, image in used.items() if image.voxels_sha256},
-            report=self.report(),
+            targets=dict(targets),
+            resample=self.request.grid if isinstance(self.request.grid, Resample) else None,
+            report=self.report(remarks(targets, samples)),
             description=repr(self.request),
+            sha256={path: image.voxels_sha256 for path, image in used.items() if image.voxels_sha256},
+            studies={path: image.study for path, image in used.items() if image.study},
+            refused=refused,
         )
+        return Cohort(common, samples, facts, [odd_one(unit, common.image_keys) for unit in units])
 
-    def report(self) -> Report:
+    def with_targets(self, samples: Columnar, units: Sequence[Unit], targets: Mapping[str, Target]) -> Columnar:
+        rows = [self.facts.row(unit) for unit in units] if targets else []
+        columns: dict[str, tuple[Any, ...]] = {
+            name: tuple(target.encode(row) for row in rows) for name, target in targets.items()
+        }
+        return Columnar({**samples.columns, **columns}, samples.length)
+
+    def report(self, notes: tuple[str, ...] = ()) -> Report:
         lost = [Dropped(u.sample_id, u.site, *u.lost) for u in self.units if u.lost]
-        return Report(tuple(self.counts), tuple(lost))
+        return Report(tuple(self.counts), tuple(lost), multiplicities(self.left(), self.db.sessions), notes)
 
     def reasons(self) -> list[str]:
         return [f"{unit.title}: {unit.lost[1]}" for unit in self.units if unit.lost]

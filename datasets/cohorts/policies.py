@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from ..errors import QueryError
 
-UNITS = ("image", "session", "participant")
+UNITS = ("image", "session", "participant", "lesion")
 MISSING = ("raise", "drop", "mask")
 DUPLICATES = ("raise", "first", "last", "best-qc")
 GRIDS = ("any", "same")
+INTERPOLATIONS = ("linear", "nearest", "cubic")
 VERDICTS: dict[str | None, tuple[str, ...] | None] = {
     "pass": ("pass", "waived"),
     "warn": ("pass", "waived", "warn"),
@@ -44,10 +45,29 @@ class QC:
     where: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """``grid=Resample(to="t2")``: every image of a sample is brought to the voxel grid of one of them when it is read.
+
+    ``to`` is the key of that image, which every sample must have. Images are interpolated by ``interpolation``
+    (``linear``, ``nearest`` or ``cubic``), masks and label maps always by the nearest voxel, fractions linearly.
+    """
+
+    to: str
+    interpolation: str = "linear"
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in INTERPOLATIONS:
+            legal = ", ".join(map(repr, INTERPOLATIONS))
+            raise QueryError(f"Resample: interpolation={self.interpolation!r} is not known; legal: {legal}")
+
+
 Missing = str | Require
+Grid = str | Resample
 
 
-def check_choice(name: str, value: object, legal: tuple[object, ...]) -> None:
-    """Raise :class:`QueryError` unless ``value`` is one of the legal ones."""
-    if value not in legal:
-        raise QueryError(f"cohort: {name}={value!r} is not known; legal: {', '.join(map(repr, legal))}")
+def check_choice(name: str, value: object, legal: tuple[object, ...], more: str = "") -> None:
+    """Raise :class:`QueryError` unless ``value`` is one of the legal ones; ``more`` is said after them."""
+    if not isinstance(value, str | None) or value not in legal:
+        words = " ".join(filter(None, (", ".join(map(repr, legal)), more)))
+        raise QueryError(f"cohort: {name}={value!r} is not known; legal: {words}")

@@ -15,7 +15,7 @@ from ..files.names import entity_keys
 from ..index.image import Image
 
 SCOPES = ("raw", "annotations")
-UNITS = ("physical", "stored")
+UNITS = ("physical", "stored", "SUV")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -55,7 +55,9 @@ class Q:
                    ``seg``, the set of a label map. A label is a mask (several lesions of it are one mask), where there
                    is none the regions of that name in a label map; ``suffix="probseg"``, ``"boxes"`` or ``"points"``
                    asks for fractions, float32 ``[N, 6]`` (i1 j1 k1 i2 j2 k2, both corners inside) or ``[N, 3]``
-    ``units``      ``"stored"`` leaves an ADC as it was stored (after slope and intercept) instead of 10⁻⁶ mm²/s
+    ``units``      ``"stored"`` leaves an ADC as it was stored (after slope and intercept) instead of 10⁻⁶ mm²/s;
+                   ``"SUV"`` turns a PET in Bq/mL into standardised uptake values by body weight, where the column
+                   ``weight`` (kg) and its sidecar (dose, times and radionuclide as in BIDS) tell them
 
     Raises :class:`QueryError` for an unknown name or value, with the legal ones.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import QueryError
-from .policies import DUPLICATES, GRIDS, MISSING, QC, UNITS, VERDICTS, Missing, Require, check_choice
+from .policies import DUPLICATES, GRIDS, MISSING, QC, UNITS, VERDICTS, Grid, Missing, Require, Resample, check_choice
 from .query import Q
 from .rows import RESERVED, SIDE_KEYS
 from .targets import Target
@@ -24,26 +24,49 @@ class Request:
     qc: str | QC | None
     missing: Missing
     duplicates: str
-    grid: str
+    grid: Grid
+    fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, UNITS)
         check_choice("qc", self.wanted.verdict, tuple(VERDICTS))
         check_choice("duplicates", self.duplicates, DUPLICATES)
-        check_choice("grid", self.grid, GRIDS)
-        if not isinstance(self.missing, Require):
-            check_choice("missing", self.missing, MISSING)
         if not self.images:
             raise QueryError("cohort: images= names no image; give at least one, such as images={'t2': Q('T2w')}")
         if self.unit == "image" and len(self.images) != 1:
             raise QueryError("cohort: with unit='image' a sample is one image, so images= has exactly one key")
+        if self.unit == "lesion" and not self.labels:
+            raise QueryError(
+                "cohort: with unit='lesion' a sample is one mask of the first of labels=, such as "
+                "labels={'lesion': Q(label='lesion')}"
+            )
+        if not all(isinstance(name, str) and name for name in self.fields):
+            raise QueryError(f"cohort: fields={self.fields!r} must be a list of the names of sidecar fields")
         self._check_names()
-        self._check_masking()
+        self._check_missing()
+        self._check_grid()
 
     @property
     def wanted(self) -> QC:
         """``qc`` in full."""
         return self.qc if isinstance(self.qc, QC) else QC(self.qc)
+
+    @property
+    def lesion(self) -> str | None:
+        """The key of the lesion that a sample is about, None with another unit."""
+        return next(iter(self.labels)) if self.unit == "lesion" else None
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The keys of images and labels that every sample has."""
+        if isinstance(self.missing, Require):
+            return frozenset(self.missing.keys)
+        return frozenset() if self.missing == "mask" else frozenset({*self.images, *self.labels})
+
+    @property
+    def masks(self) -> bool:
+        """Whether what is missing becomes zeros."""
+        return self.missing == "mask" or isinstance(self.missing, Require)
 
     def _check_names(self) -> None:
         names = [*self.images, *self.labels, *self.targets]
@@ -55,13 +78,33 @@ class Request:
             scope = "annotations" if key in self.labels else "raw"
             if not isinstance(query, Q) or query.scope != scope:
                 raise QueryError(f"cohort: {key!r} must be a Q with scope {scope!r}, not {query!r}")
-        if isinstance(self.missing, Require) and (strange := set(self.missing.keys) - set(names)):
+        for name, target in self.targets.items():
+            if not isinstance(target, Target):
+                raise QueryError(
+                    f"cohort: target {name!r} must be Regression, Categorical, MultiLabel or Survival, not {target!r}"
+                )
+
+    def _check_missing(self) -> None:
+        if not isinstance(self.missing, Require):
+            check_choice("missing", self.missing, MISSING)
+        elif strange := set(self.missing.keys) - {*self.images, *self.labels, *self.targets}:
             raise QueryError(f"cohort: missing={self.missing!r} names {sorted(strange)}, which is not among the keys")
 
-    def _check_masking(self) -> None:
-        masks = self.missing == "mask" or isinstance(self.missing, Require)
-        if masks and self.grid == "any":
+    def _check_grid(self) -> None:
+        if not isinstance(self.grid, Resample):
+            check_choice("grid", self.grid, (*GRIDS,), "or Resample(to='t2')")
+            if self.masks and self.grid == "any":
+                raise QueryError(
+                    "cohort: what is missing becomes zeros on the grid of the sample, so missing='mask' and Require "
+                    "need grid='same' or Resample"
+                )
+            return
+        if self.grid.to not in self.images:
             raise QueryError(
-                "cohort: what is missing becomes zeros on the grid of the sample, so missing='mask' and Require need "
-                "grid='same'"
+                f"cohort: grid={self.grid!r} names no key of images=; there are: {', '.join(map(repr, self.images))}"
+            )
+        if self.grid.to not in self.required:
+            raise QueryError(
+                f"cohort: every sample is brought to the grid of {self.grid.to!r}, so it must be there; write "
+                f"missing=Require({self.grid.to!r}), or missing='drop'"
             )

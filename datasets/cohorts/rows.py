@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from .acquisition import Source
+from ..errors import CohortError
+from .acquisition import QC_ORDER, Source, qc_rank
+from .columnar import Columnar
 from .query import Q
-from .targets import Target
 from .units import Unit
 
 RESERVED = frozenset({"sample_id", "participant_id", "session_id", "site", "present"})
 SIDE_KEYS = (
-    "_unit", "_factor", "_times", "_bvalues", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype"
-)  # fmt: skip
+    *("_unit", "_factor", "_times", "_bvalues", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype"),
+    *("_qc", "_fields"),
+)
 NAN = float("nan")
+NOT_THERE: Mapping[str, Any] = {"_times": (), "_bvalues": (), "_volumes": None}
+"""What stands for the facts of a dynamic or diffusion image where another sample reads a plain one for the same key."""
 
 
-def sample_row(
+def sample_rows(
+    units: Sequence[Unit], queries: Mapping[str, Q], masked: bool, fields: Mapping[str, Mapping[str, Any]] | None
+) -> Columnar:
+    """The images and labels of all units; every row has the same entries.
+
+    ``fields`` holds the sidecar fields of every image by its path, where they are wanted. Raises
+    :class:`CohortError` where one key is an image in one sample and a table in another.
+    """
+    templates = {key: next((u.sources[key] for u in units if key in u.sources), None) for key in queries}
+    merged = {key for unit in units for key, source in unit.sources.items() if source.union or source.indices}
+
+    def fill(name: str, position: int) -> Any:
+        side = next((side for side in NOT_THERE if name.endswith(side)), None)
+        if side is None:
+            raise CohortError(
+                f"{units[position].title}: {name.rpartition('_')[0]} is a table in some samples and an image in "
+                "others; say suffix= in the query"
+            )
+        return NOT_THERE[side]
+
+    return Columnar.of_rows((_row(unit, queries, templates, masked, merged, fields) for unit in units), fill)
+
+
+def _row(
     unit: Unit,
     queries: Mapping[str, Q],
     templates: Mapping[str, Source | None],
-    targets: Mapping[str, Target],
-    facts: Mapping[str, Any],
     masked: bool,
     merged: Container[str],
+    fields: Mapping[str, Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     """The row of one unit. ``templates`` holds, for every key, what another unit reads: a masked key takes its form.
 
-    All rows of a cohort have the same entries, so ``merged`` names the labels that in any unit are made of several
-    masks or of regions.
+    ``merged`` names the labels that in any unit are made of several masks or of regions.
     """
     row: dict[str, Any] = {
         "sample_id": unit.sample_id,
@@ -40,6 +65,10 @@ def sample_row(
     for key, query in queries.items():
         source, template = unit.sources.get(key), templates[key]
         row |= _entries(key, query, source, template)
+        if query.scope == "raw":
+            row[f"{key}_qc"] = _verdict(source)
+            if fields is not None:
+                row[f"{key}_fields"] = fields[source.images[0].path] if source else {}
         if key in merged:
             row[f"{key}_union"] = source is not None and source.union
             row[f"{key}_indices"] = source.indices if source else ()
@@ -47,8 +76,6 @@ def sample_row(
             row[f"{key}_dtype"] = _dtype(template)
     if masked:
         row["present"] = tuple(key in unit.sources for key in queries)
-    for name, target in targets.items():
-        row[name] = target.encode(facts[target.column])
     return row
 
 
@@ -70,6 +97,12 @@ def _entries(key: str, query: Q, source: Source | None, template: Source | None)
     if shape.volumes is not None:
         entries[f"{key}_volumes"] = source.volumes if source else ()
     return entries
+
+
+def _verdict(source: Source | None) -> str:
+    """The worst verdict among the images of a key, "" where one has none."""
+    rank = qc_rank(source.images) if source else len(QC_ORDER)
+    return QC_ORDER[rank] if rank < len(QC_ORDER) else ""
 
 
 def _dtype(shape: Source) -> str:

@@ -13,8 +13,9 @@ from .acquisition import Source
 class Unit:
     """What is known of one sample so far.
 
-    ``sources`` and ``absent`` hold, by key, what will be read or why there is nothing; ``doubles`` the paths where
-    more than one acquisition answers. ``fixed`` is the acquisition that a sample with ``unit="image"`` is made of.
+    ``sources`` and ``absent`` hold, by key, what will be read or why there is nothing; ``answers`` how many
+    acquisitions answered, and ``doubles`` their paths where the choice is open. ``fixed`` is the acquisition that a
+    sample with ``unit="image"`` is made of, ``mask`` the one that a sample with ``unit="lesion"`` is about.
     ``lost`` names the first condition it failed, and why.
     """
 
@@ -23,13 +24,16 @@ class Unit:
     session_id: str
     site: str
     fixed: Sequence[Image] = ()
+    mask: Image | None = None
     sources: dict[str, Source] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
     doubles: dict[str, str] = field(default_factory=dict)
     lost: tuple[str, str] | None = None
 
     @property
     def title(self) -> str:
-        """Participant, session and, for a single image, its name."""
-        words = (self.participant_id, self.session_id, self.fixed[0].stem if self.fixed else "")
+        """Participant, session and, for a single image or lesion, its name."""
+        own = self.fixed[0] if self.fixed else self.mask
+        words = (self.participant_id, self.session_id, own.stem if own else "")
         return " ".join(word for word in words if word)

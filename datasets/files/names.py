@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 _ENTITY = re.compile(r"([a-z]+)-([0-9a-zA-Z]+(?:\+[0-9a-zA-Z]+)*)")
@@ -36,11 +36,17 @@ def parse_name(filename: str) -> Name | None:
         return None
     pairs: dict[str, str] = {}
     for part in parts:
-        match = _ENTITY.fullmatch(part)
-        if match is None or match[1] in pairs:
+        pair = _pair(part)
+        if pair is None or pair[0] in pairs:
             return None
-        pairs[match[1]] = match[2]
+        pairs[pair[0]] = pair[1]
     return Name(frozenset(pairs.items()), suffix, dot + extension)
+
+
+@lru_cache(maxsize=1 << 14)
+def _pair(part: str) -> tuple[str, str] | None:
+    match = _ENTITY.fullmatch(part)
+    return (match[1], match[2]) if match else None
 
 
 @cache

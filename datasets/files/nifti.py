@@ -6,7 +6,6 @@ file: nothing is transposed. Header fields and affine are those of nibabel.
 
 from __future__ import annotations
 
-import gzip
 import struct
 import zlib
 from collections.abc import Sequence
@@ -24,8 +23,10 @@ from ..errors import ReadError
 
 _HEADERS: dict[int, type[Nifti1Header]] = {348: Nifti1Header, 540: Nifti2Header}
 _PIECE = 1 << 16
+_HEAD = 4096
 _ISAL: Any = isal_zlib.error  # the stubs of isal call this class an instance
-_DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, _ISAL, zlib.error, ValueError, HeaderDataError, struct.error)
+DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, _ISAL, zlib.error, ValueError, HeaderDataError, struct.error)
+"""What reading a damaged image raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,19 @@ def read_header(path: str | Path) -> Header:
     """Read only the header of a ``.nii`` or ``.nii.gz`` file. Raises :class:`ReadError`."""
     try:
         with Path(path).open("rb") as file:
-            start = file.read(2)
-            file.seek(0)
-            head = gzip.GzipFile(fileobj=file).read(540) if start == b"\x1f\x8b" else file.read(540)
-        return parse_header(head)
-    except _DAMAGE as error:
+            return header_of(file.read(_HEAD))
+    except DAMAGE as error:
         raise ReadError(f"{path}: the NIfTI header cannot be read ({error}).") from error
+
+
+def header_of(start: bytes) -> Header:
+    """The header in the first bytes of a file, compressed or not; 4 KiB are enough.
+
+    Raises ``ValueError``, or what the decoder raises, where they are not the start of an image.
+    """
+    if start[:2] == b"\x1f\x8b":
+        start = isal_zlib.decompressobj(wbits=31).decompress(start, 540)
+    return parse_header(start[:540])
 
 
 def parse_header(head: bytes) -> Header:
@@ -97,16 +105,25 @@ def read_volume(
     Raises :class:`ReadError` naming the file.
     """
     try:
-        data = Path(path).read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = igzip.decompress(data)
+        data = inflated(Path(path).read_bytes())
         header = parse_header(data[:540])
-        return _voxels(data, header, factor, volumes), header
-    except _DAMAGE as error:
-        raise ReadError(f"{path}: the image cannot be read ({error}); restore the file or export it again.") from error
+        return voxels_of(data, header, factor, volumes), header
+    except DAMAGE as error:
+        raise unreadable(path, error) from error
 
 
-def _voxels(data: bytes, header: Header, factor: float, volumes: Sequence[int] | None) -> np.ndarray:
+def unreadable(path: str | Path, error: Exception) -> ReadError:
+    """What to raise for a file that is damaged or not there: one of :data:`DAMAGE` happened."""
+    return ReadError(f"{path}: the image cannot be read ({error}); restore the file or export it again.")
+
+
+def inflated(data: bytes) -> bytes:
+    """The bytes of a ``.nii`` from those of a ``.nii`` or ``.nii.gz``, checksums compared. Raises :data:`DAMAGE`."""
+    return igzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+
+
+def voxels_of(data: bytes, header: Header, factor: float = 1.0, volumes: Sequence[int] | None = None) -> np.ndarray:
+    """The array of :func:`read_volume` from the bytes of a ``.nii``. Raises :data:`DAMAGE`."""
     count = int(np.prod(header.shape, dtype=np.int64))
     if len(data) - header.offset < count * header.dtype.itemsize:
         raise ValueError(f"{len(data)} bytes are fewer than the header promises")

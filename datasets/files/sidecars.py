@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from ..errors import ReadError
 from .names import Name, parse_name
 
 
@@ -39,11 +39,21 @@ def shared_sidecars(folder: str, files: Iterable[str], stems: Container[str]) ->
 
 
 class Metadata:
-    """Merges the sidecars of an image, nearest last; each file is read once."""
+    """Merges the sidecars of an image, nearest last; those that several images share are read once.
 
-    def __init__(self, root: Path, problem: Callable[[str, str], None]) -> None:
-        self._root = root
+    ``read`` gives the bytes of a file. ``outer`` holds what was read of the sidecars at the root of the dataset,
+    which every participant shares; it is filled as they are met.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], bytes],
+        problem: Callable[[str, str], None],
+        outer: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self._bytes = read
         self._problem = problem
+        self._outer = {} if outer is None else outer
         self._shared: dict[str, dict[str, Any]] = {}
 
     def of(self, image: Name, levels: Iterable[Iterable[Sidecar]], own: str | None) -> dict[str, Any]:
@@ -52,18 +62,21 @@ class Metadata:
         for level in levels:
             for sidecar in level:
                 if sidecar.applies(image):
-                    if sidecar.path not in self._shared:
-                        self._shared[sidecar.path] = self._read(sidecar.path)
-                    merged.update(self._shared[sidecar.path])
+                    merged.update(self._once(sidecar.path))
         if own is not None:
             merged.update(self._read(own))
         return merged
 
+    def _once(self, path: str) -> dict[str, Any]:
+        known = self._shared if "sub-" in path else self._outer
+        if path not in known:
+            known[path] = self._read(path)
+        return known[path]
+
     def _read(self, path: str) -> dict[str, Any]:
         try:
-            with open(f"{self._root}/{path}", "rb") as file:  # noqa: PTH123 - once an image, and Path is slow
-                content = json.loads(file.read())
-        except (OSError, ValueError) as error:
+            content = json.loads(self._bytes(path))
+        except (OSError, ReadError, ValueError, RecursionError) as error:
             self._problem(path, f"the JSON cannot be read ({error})")
             return {}
         if not isinstance(content, dict):

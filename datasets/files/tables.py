@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from ..errors import ReadError
 
 Value = str | int | float | None
 Row = Mapping[str, Value]
@@ -25,11 +28,22 @@ class Table:
 
 
 def read_tsv(path: Path) -> list[dict[str, str]]:
-    """The rows of a TSV file as text. A missing file has none."""
-    if not path.is_file():
+    """The rows of a TSV file as text. A missing file has none. Raises :class:`ReadError` where it is no such table."""
+    try:
+        return parse_tsv(path, path.read_bytes())
+    except FileNotFoundError:
         return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
+    except OSError as error:
+        raise ReadError(f"{path}: the table cannot be read ({error.strerror}).") from error
+
+
+def parse_tsv(path: str | Path, content: bytes) -> list[dict[str, str]]:
+    """As :func:`read_tsv`, of bytes; ``path`` is for messages."""
+    try:
+        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ReadError(f"{path}: this is no table of text in UTF-8 with tabs ({error}).") from error
 
 
 def typed_table(rows: Sequence[Mapping[str, str]], keys: tuple[str, ...]) -> Table:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..errors import QueryError
-from ..files.tables import Row, Table, Value, read_tsv, typed_table
+from ..errors import QueryError, ReadError
+from ..files.tables import Row, Table, Value, parse_tsv, typed_table
+from ..files.trees import Tree
 
 PHENOTYPE = "phenotype"
 IDS: Mapping[str, type] = {"participant_id": str, "session_id": str, "site": str}
@@ -35,19 +35,38 @@ class Clinical:
         return not self.table.rows or any(not key[1] for key in self.table.rows)
 
 
-def read_phenotype(root: Path) -> tuple[Clinical, ...]:
+def read_phenotype(tree: Tree, problem: Callable[[str, str], None]) -> tuple[Clinical, ...]:
     """The tables ``phenotype/*.tsv`` of a tree, each with ``participant_id`` and perhaps ``session_id``.
 
     A table of visits is one file a session label (``<table>_ses-<label>.tsv``), and is one table here.
     """
-    parts: dict[str, list[Path]] = {}
-    for path in sorted((root / PHENOTYPE).glob("*.tsv")):
-        parts.setdefault(path.stem.partition("_ses-")[0], []).append(path)
-    return tuple(_read(name, paths) for name, paths in parts.items())
+    try:
+        files = [name for name in tree.listing(PHENOTYPE).files if name.endswith(".tsv")]
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        problem(PHENOTYPE, f"the folder cannot be read ({error.strerror})")
+        return ()
+    parts: dict[str, list[str]] = {}
+    for name in files:
+        parts.setdefault(name.removesuffix(".tsv").partition("_ses-")[0], []).append(f"{PHENOTYPE}/{name}")
+    return tuple(_read(tree, name, paths, problem) for name, paths in parts.items())
 
 
-def _read(name: str, paths: Sequence[Path]) -> Clinical:
-    rows = [row for path in paths for row in read_tsv(path)]
+def read_rows(tree: Tree, path: str, problem: Callable[[str, str], None]) -> list[dict[str, str]]:
+    """The rows of a table, as text; none where it is missing, or cannot be read, which is then a problem."""
+    try:
+        return parse_tsv(path, tree.read(path))
+    except FileNotFoundError:
+        return []
+    except (OSError, ReadError) as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            problem(path, str(error))
+        return []
+
+
+def _read(tree: Tree, name: str, paths: Sequence[str], problem: Callable[[str, str], None]) -> Clinical:
+    rows = [row for path in paths for row in read_rows(tree, path, problem)]
     for row in rows:
         session = row.get("session_id") or ""
         row["session_id"] = "" if session == "n/a" else session

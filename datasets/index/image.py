@@ -10,6 +10,12 @@ import numpy as np
 
 from trialbids.mappings.record import Record
 
+FIELDS = (
+    *("Modality", "Manufacturer", "ManufacturersModelName", "MagneticFieldStrength"),
+    *("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle"),
+)
+"""The sidecar fields that the index keeps of every image, in the units of BIDS (T, s, degrees)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
@@ -18,9 +24,10 @@ class Image:
     ``path`` is relative to the root of the tree, ``/`` separated. ``scope`` is ``raw``, or ``annotations`` for a file
     of ``derivatives/annotations``, which then has ``label``, ``reader`` and ``sources`` (paths of the images it was
     drawn on); ``regions`` are the names in a label map with their indices, or the labels in a table with 0.
-    ``affine`` is the 4×4 matrix row by row (RAS+, mm), ``zooms`` are in mm; ``shape`` is empty where the header could
-    not be read. ``qc`` is the verdict, empty where none was given. ``adc_scale`` is the factor from rescaled values to
-    mm²/s.
+    ``affine`` is the 4×4 matrix row by row (RAS+, mm), ``zooms`` are in mm, of a further axis in s; ``shape`` is
+    empty where the header could not be read. ``qc`` is the verdict, empty where none was given. ``adc_scale`` is the
+    factor from rescaled values to mm²/s. ``study`` is the (keyed) StudyInstanceUID of the sidecar, ``fields`` are the
+    :data:`FIELDS` that it has.
     """
 
     path: str
@@ -42,10 +49,18 @@ class Image:
     regions: tuple[tuple[str, int], ...] = ()
     shape: tuple[int, ...] = ()
     affine: tuple[float, ...] = ()
+    zooms: tuple[float, ...] = ()
     dtype: str = ""
     slope: float = 1.0
     inter: float = 0.0
     voxels_sha256: str = ""
+    study: str = ""
+    fields: tuple[tuple[str, str | float], ...] = ()
+
+    @property
+    def sidecar_fields(self) -> Mapping[str, str | float]:
+        """What the sidecar says of scanner and timing, by the BIDS name of the field."""
+        return MappingProxyType(dict(self.fields))
 
     @property
     def entity(self) -> Mapping[str, str]:

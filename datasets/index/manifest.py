@@ -2,62 +2,92 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import ReadError
+from ..files.trees import Stamp, Tree, is_local
+from .found import geometry_text
 
-_COLUMNS = ["path", "shape", "affine", "dtype", "slope", "inter", "voxels_sha256", "file_bytes"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a NIfTI header says, and the voxels' hash where it is known. Empty where the header was unreadable."""
-
-    shape: tuple[int, ...] = ()
-    affine: tuple[float, ...] = ()
-    dtype: str = ""
-    slope: float = 1.0
-    inter: float = 0.0
-    voxels_sha256: str = ""
+FOLDER, NAME = "curation", "manifest.parquet"
+_SCALARS = ("path", "dtype", "slope", "inter", "voxels_sha256", "file_bytes")
+_LISTS = ("shape", "zooms", "affine")
 
 
 class Manifest:
-    """The manifest of a tree; an empty one for a tree that has none."""
+    """The manifest of a tree as columns; ``state`` is that of its file, empty where there is none."""
 
-    def __init__(self, rows: Mapping[str, Mapping[str, Any]], written_ns: int) -> None:
-        self._rows = rows
-        self._written_ns = written_ns
+    def __init__(self, state: Stamp = (), table: pa.Table | None = None) -> None:
+        self.state = state
+        self._written_ns = int(state[1]) if state else 0
+        self._place: dict[str, int] = {}
+        self._texts: dict[tuple[Any, ...], str] = {}
+        if table is not None:
+            self._lists = [_distinct(table.column(name)) for name in _LISTS]
+            self._dtypes = table.column("dtype")
+            self._voxels = table.column("voxels_sha256")
+            self._bytes = table.column("file_bytes").to_numpy()
+            self._scale = [table.column(name).to_numpy() for name in ("slope", "inter")]
+            self._place = {path: number for number, path in enumerate(table.column("path").to_pylist())}
 
     @classmethod
-    def read(cls, root: Path) -> Manifest:
-        """Read ``curation/manifest.parquet`` below ``root`` if it is there. Raises :class:`ReadError`."""
-        path = root / "curation" / "manifest.parquet"
-        if not path.is_file():
-            return cls({}, 0)
+    def read(cls, tree: Tree, state: Stamp) -> Manifest:
+        """Read the manifest of a tree, whose state is known. Raises :class:`ReadError`."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        path = tree.local(f"{FOLDER}/{NAME}") if state else None
+        if path is None:
+            return cls(state)
         try:
-            table = pq.read_table(path, columns=_COLUMNS)
-        except (OSError, pa.ArrowException) as error:
+            return cls(state, pq.read_table(path, columns=[*_SCALARS, *_LISTS]))
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
             raise ReadError(f"{path}: the manifest cannot be read ({error}).") from error
-        return cls({row["path"]: row for row in table.to_pylist()}, path.stat().st_mtime_ns)
 
-    def facts(self, path: str, entry: os.DirEntry[str]) -> Facts | None:
-        """The facts of one image, or None where its header must be read.
+    def facts(self, path: str, stamp: Stamp) -> tuple[str, str] | None:
+        """Geometry (as JSON) and hash of the voxels of one image, or None where its header must be read.
 
-        That is so where the image is not listed, has another size, or was written after the manifest.
+        That is so where the image is not listed, has another size, or was written after the manifest; behind an
+        address the times are those of the upload, in any order, and say nothing.
         """
-        row = self._rows.get(path)
-        if row is None:
+        n = self._place.get(path)
+        if n is None or not stamp:
             return None
-        stat = entry.stat()
-        if stat.st_size != row["file_bytes"] or stat.st_mtime_ns > self._written_ns:
+        later = is_local(stamp) and int(stamp[1]) > self._written_ns
+        if later or stamp[0] != self._bytes[n]:
             return None
-        return Facts(
-            tuple(row["shape"]), tuple(row["affine"]), row["dtype"], row["slope"], row["inter"], row["voxels_sha256"]
-        )
+        scale = (float(self._scale[0][n]), float(self._scale[1][n]))
+        key = (*(int(codes[n]) for codes, _ in self._lists), self._dtypes[n].as_py(), *scale)
+        if (text := self._texts.get(key)) is None:
+            shape, zooms, affine = (_list(rows[codes[n]]) for codes, rows in self._lists)
+            whole = tuple(int(size) for size in shape)
+            text = self._texts[key] = geometry_text((whole, zooms, affine, str(key[3]), *scale))
+        return text, str(self._voxels[n].as_py() or "")
+
+
+def _distinct(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """The number of every row among the distinct rows, and these, as :func:`_padded` writes them."""
+    rows = _padded(column)
+    same = rows.view([("", np.void, rows.strides[0])]).ravel()
+    _, first, codes = np.unique(same, return_index=True, return_inverse=True)
+    return codes.ravel().astype(np.int32), rows[first]
+
+
+def _padded(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of lists of numbers as rows of float64: the length of the list, its values, then zeros."""
+    whole = column.combine_chunks()
+    chunks = getattr(whole, "chunks", [whole])
+    lengths: np.ndarray = np.concatenate([np.diff(np.asarray(chunk.offsets)) for chunk in chunks])
+    out = np.zeros((len(lengths), 1 + int(lengths.max(initial=0))), np.float64)
+    out[:, 0] = lengths
+    inside = np.arange(out.shape[1] - 1) < lengths[:, None]
+    out[:, 1:][inside] = np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks])
+    return out
+
+
+def _list(row: np.ndarray) -> tuple[float, ...]:
+    return tuple(row[1 : 1 + int(row[0])].tolist())

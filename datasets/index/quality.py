@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReadError
+from ..files.trees import Tree
 from .image import Image
 
 TABLE = "curation/qc.parquet"
@@ -46,14 +47,15 @@ class Quality(Mapping[str, Judgement]):
         return len(self._judgements)
 
     @classmethod
-    def read(cls, root: Path, images: Iterable[Image]) -> Quality:
+    def read(cls, tree: Tree, images: Iterable[Image]) -> Quality:
         """Read the table of a tree, or, where it has none, the ``*_qc.json`` beside each image.
 
         Empty where there is neither. Raises :class:`ReadError` where one of them cannot be read.
         """
-        if (root / TABLE).is_file():
-            return _of_table(root / TABLE)
-        found = {image.path: judgement for image in images if (judgement := _of_sidecar(root, image)) is not None}
+        table = tree.local(TABLE)
+        if table is not None:
+            return _of_table(table)
+        found = {image.path: judgement for image in images if (judgement := _of_sidecar(tree, image)) is not None}
         return cls(found, sorted({name for judgement in found.values() for name in judgement.metrics}))
 
 
@@ -76,13 +78,14 @@ def _of_row(row: Mapping[str, Any], metrics: Iterable[str]) -> Judgement:
     return Judgement(codes, values, frozenset(row["outliers"] or ()))
 
 
-def _of_sidecar(root: Path, image: Image) -> Judgement | None:
-    path = root / (image.path.partition(".nii")[0] + "_qc.json")
+def _of_sidecar(tree: Tree, image: Image) -> Judgement | None:
+    path = image.path.partition(".nii")[0] + "_qc.json"
+    local = tree.local(path)
+    if local is None:
+        return None
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(local.read_bytes())
         codes = frozenset(str(check["check"]) for check in content["checks"])
         return Judgement(codes, {str(name): float(value) for name, value in content["metrics"].items()})
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReadError(f"{path}: the quality sidecar cannot be read ({error}).") from error
+        raise ReadError(f"{tree.place / path}: the quality sidecar cannot be read ({error}).") from error

@@ -1,1 +1,1 @@
-"""What a model says, back in the tree as a derivative on the grid of the original images."""
+"""What a model says comes back into the tree: on the image's own grid, as a derivative dataset of its own."""

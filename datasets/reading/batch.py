@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from typing import Any, overload
 
 import numpy as np
 import torch
 from monai.data.meta_tensor import MetaTensor
-from monai.utils.enums import TraceKeys
 from torch.nn.functional import pad
 from torch.utils.data import get_worker_info
 
 from ..errors import CollateError, QueryError
+from .metatensors import meta_tensor
+from .skipping import SKIPPED, part
 
+NOTHING = "none"  # TraceKeys.NONE of MONAI
 RAGGED = ("raise", "list", "pad")
 Sample = Mapping[str, Any]
 
@@ -31,7 +34,8 @@ def collate(
     Tensors are stacked on a new first axis in the memory order they have (float and integer types are promoted to a
     common one), numbers become tensors (float32, int64, bool), everything else a list. A sample may be a list of
     samples, as crops give it. Where shapes differ, ``ragged`` says what happens: ``raise``; ``list``, the tensors as
-    they are; ``pad``, zeros at the end of each axis.
+    they are; ``pad``, zeros at the end of each axis. Samples that a :class:`CohortDataset` with ``errors="skip"`` could
+    not read are left out, and the batch has their reasons under ``"skipped"``; if none is left, it has no images.
 
     Raises :class:`CollateError` naming the key and the samples where the samples have different keys, or shapes.
     """
@@ -42,8 +46,10 @@ def collate(
     samples = [sample for item in batch for sample in (item if isinstance(item, list) else [item])]
     if not samples or not all(isinstance(sample, Mapping) for sample in samples):
         raise CollateError("collate: a batch is made of samples that are dicts, and at least one.")
-    _check_keys(samples)
-    return {key: _column(key, samples, ragged) for key in samples[0]}
+    whole, reasons = part(samples)
+    _check_keys(whole)
+    made = {key: _column(key, whole, ragged) for key in whole[0]} if whole else {"sample_id": []}
+    return made if reasons is None else {**made, SKIPPED: reasons}
 
 
 def _check_keys(samples: Sequence[Sample]) -> None:
@@ -88,10 +94,17 @@ def _tensors(key: str, samples: Sequence[Sample], values: list[torch.Tensor], ra
     stacked = _stack(plain)
     if not isinstance(values[0], MetaTensor):
         return stacked
-    batch = MetaTensor(stacked, meta=_metas([getattr(value, "meta", {}) for value in values]))
-    batch.applied_operations = [getattr(value, "applied_operations", []) or TraceKeys.NONE for value in values]
-    batch.is_batch = True
-    return batch
+    operations = [_plain(getattr(value, "applied_operations", [])) or NOTHING for value in values]
+    return meta_tensor(stacked, _metas([getattr(value, "meta", {}) for value in values]), operations, batch=True)
+
+
+def _plain(notes: Any) -> Any:
+    """MONAI's notes with plain words for its enums, which a safe load would refuse; they are equal."""
+    if isinstance(notes, dict):
+        return {_plain(key): _plain(value) for key, value in notes.items()}
+    if isinstance(notes, list | tuple):
+        return type(notes)(map(_plain, notes)) if type(notes) in (list, tuple) else notes
+    return str(notes.value) if isinstance(notes, Enum) and isinstance(notes, str) else notes
 
 
 def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -126,9 +139,9 @@ def _metas(metas: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
     """Every key of every sample; affines and other tensors of one shape are stacked."""
     merged: dict[Any, Any] = {}
     for key in dict.fromkeys(key for meta in metas for key in meta):
-        values = [meta.get(key, TraceKeys.NONE) for meta in metas]
+        values = [_plain(meta.get(key, NOTHING)) for meta in metas]
         same = all(isinstance(v, torch.Tensor) for v in values) and len({tuple(v.shape) for v in values}) == 1
-        merged[key] = torch.stack([torch.as_tensor(v) for v in values]) if same else values
+        merged[_plain(key)] = torch.stack([torch.as_tensor(v) for v in values]) if same else values
     return merged
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from monai.data.meta_tensor import MetaTensor
 from monai.transforms.transform import MapTransform
 
 from ..errors import ReadError
-from ..files.nifti import Header, read_volume
+from ..files.places import fetch
 from ..files.regions import COORDINATES, read_coordinates
+from .cache import Cache
+from .metatensors import meta_tensor
+from .volumes import WIDER, Piece, read_channels, read_pieces, read_union
 
-READING = ("_unit", "_factor", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype")
-_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64, "float16": np.float32, "longdouble": np.float64}
+READING = ("_unit", "_factor", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype", "_fields", "_qc")
+TOLD = ("fields", "qc")
+"""What of ``<key>_fields`` and ``<key>_qc`` of a sample goes into the ``meta`` of the image."""
 
 
 class LoadSequencesd(MapTransform):
@@ -37,10 +42,15 @@ class LoadSequencesd(MapTransform):
     """
 
     def __init__(
-        self, keys: KeysCollection, dtype: torch.dtype | None = None, allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection,
+        dtype: torch.dtype | None = None,
+        allow_missing_keys: bool = False,
+        cache: Cache | None = None,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.dtype = dtype
+        self.cache = cache
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         sample = dict(data)
@@ -59,7 +69,7 @@ class LoadSequencesd(MapTransform):
             grid = sample[key] if grid is None else grid
         for key in absent:
             if grid is None:
-                raise ReadError(f"{_who(sample)}: every image is missing, so {key} has no grid to be zeros on.")
+                raise ReadError(f"{who(sample)}: every image is missing, so {key} has no grid to be zeros on.")
             sample[key] = self._zeros(sample, key, grid)
         for key in self.key_iterator(sample):
             for side in READING:
@@ -67,104 +77,77 @@ class LoadSequencesd(MapTransform):
             for side in ("_times", "_bvalues"):
                 if f"{key}{side}" in sample:
                     sample[f"{key}{side}"] = torch.as_tensor(sample[f"{key}{side}"], dtype=torch.float32)
+        return self.finish(sample)
+
+    @staticmethod
+    def finish(sample: dict[Any, Any]) -> dict[Any, Any]:
+        """What belongs to no image, as tensors where it is one."""
         if "present" in sample:
             sample["present"] = torch.as_tensor(sample["present"], dtype=torch.bool)
         return sample
 
     def _load(self, sample: Mapping[Hashable, Any], key: Hashable) -> MetaTensor:
-        files = [sample[key]] if isinstance(sample[key], str | Path) else list(sample[key])
+        files = files_of(sample[key])
+        factor = sample.get(f"{key}_factor", 1.0)
         volumes = sample.get(f"{key}_volumes")
         try:
             if sample.get(f"{key}_union"):
-                array, header = read_union(files)
+                array, header = read_union(files, self.cache)
+            elif isinstance(factor, list | tuple):
+                pieces = [Piece(*given) for given in zip(files, factor, volumes or repeat(None), strict=False)]
+                array, header = read_pieces(pieces, self.cache)
             else:
-                array, header = read_channels(files, float(sample.get(f"{key}_factor", 1.0)), volumes)
+                array, header = read_channels(files, float(factor), volumes, self.cache)
         except ReadError as error:
-            raise ReadError(f"{_who(sample)}: {key}: {error}") from error
+            raise ReadError(f"{who(sample)}: {key}: {error}") from error
         if indices := sample.get(f"{key}_indices"):
             array = np.isin(array, indices).astype(np.uint8)
-        wider = _WIDER.get(array.dtype.name)
-        tensor = torch.from_numpy(array if wider is None else array.astype(wider))
-        return self._tensor(
-            tensor, torch.from_numpy(header.affine.copy()), str(files[0]), sample.get(f"{key}_unit", "")
-        )
+        return self._tensor(torch.from_numpy(array), torch.from_numpy(header.affine.copy()), _first(files), sample, key)
 
     def _coordinates(self, sample: Mapping[Hashable, Any], key: Hashable) -> torch.Tensor:
         path = sample[key]
         if not path:
             return torch.zeros(0, len(COORDINATES[sample[f"{key}_table"]]))
         try:
-            return torch.from_numpy(read_coordinates(Path(path), sample.get(f"{key}_rows", ())))
+            return torch.from_numpy(read_coordinates(fetch(path), sample.get(f"{key}_rows", ())))
         except ReadError as error:
-            raise ReadError(f"{_who(sample)}: {key}: {error}") from error
+            raise ReadError(f"{who(sample)}: {key}: {error}") from error
 
     def _zeros(self, sample: Mapping[Hashable, Any], key: Hashable, grid: MetaTensor) -> MetaTensor:
         channels = len(sample.get(f"{key}_times") or sample.get(f"{key}_bvalues") or [0])
         name = sample.get(f"{key}_dtype")
-        dtype = torch.from_numpy(np.zeros(0, _WIDER.get(name, name))).dtype if name else grid.dtype
+        dtype = torch.from_numpy(np.zeros(0, WIDER.get(name, name))).dtype if name else grid.dtype
         tensor = torch.zeros(channels, *reversed(grid.shape[1:]), dtype=dtype).permute(0, 3, 2, 1)
-        return self._tensor(tensor, grid.affine.clone(), "", sample.get(f"{key}_unit", ""))
+        return self._tensor(tensor, grid.affine.clone(), "", sample, key)
 
-    def _tensor(self, tensor: torch.Tensor, affine: torch.Tensor, path: str, unit: str) -> MetaTensor:
+    def _tensor(
+        self, tensor: torch.Tensor, affine: torch.Tensor, path: str, sample: Mapping[Hashable, Any], key: Hashable
+    ) -> MetaTensor:
         meta: dict[str, Any] = {
             "affine": affine,
             "original_affine": affine.clone(),
-            "spatial_shape": torch.tensor(tensor.shape[1:]),
+            "spatial_shape": torch.from_numpy(np.array(tensor.shape[1:])),
             "original_channel_dim": 0,
             "filename_or_obj": path,
-            "unit": unit,
+            "unit": sample.get(f"{key}_unit", ""),
         }
-        return MetaTensor(tensor if self.dtype is None else tensor.to(self.dtype), meta=meta)
+        for side in TOLD:
+            if f"{key}_{side}" in sample:
+                meta[side] = sample[f"{key}_{side}"]
+        return meta_tensor(tensor if self.dtype is None else tensor.to(self.dtype), meta)
 
 
-def read_channels(
-    files: Sequence[str | Path], factor: float = 1.0, volumes: Sequence[int] | None = None
-) -> tuple[np.ndarray, Header]:
-    """Read files as one array ``(C, X, Y, Z)``, channels and slices outermost in memory, and the first header.
-
-    One file gives all its volumes, or those of ``volumes``; of several files, ``volumes`` names one volume each.
-    Raises :class:`ReadError` for a damaged file, or one with another grid than the first.
-    """
-    if len(files) == 1:
-        array, header = read_volume(files[0], factor=factor, volumes=volumes)
-        return _channels_first(array), header
-    parts: list[np.ndarray] = []
-    first: Header | None = None
-    for position, path in enumerate(files):
-        chosen = None if volumes is None else [volumes[position]]
-        array, header = read_volume(path, factor=factor, volumes=chosen)
-        first = first or header
-        if header.shape[:3] != first.shape[:3] or not np.allclose(header.affine, first.affine, atol=1e-3):
-            raise ReadError(f"{path}: its grid differs from that of {files[0]}; they cannot be stacked.")
-        parts.append(_channels_first(array))
-    assert first is not None
-    x, y, z = parts[0].shape[1:]
-    count = sum(len(part) for part in parts)
-    out = np.empty((count, z, y, x), np.result_type(*parts)).transpose(0, 3, 2, 1)
-    np.concatenate(parts, out=out)
-    return out, first
+def _first(files: Sequence[str | Path]) -> str:
+    """The first file that is not missing."""
+    return next((str(path) for path in files if path), "")
 
 
-def read_union(files: Sequence[str | Path]) -> tuple[np.ndarray, Header]:
-    """Several masks of one grid as one, ``(C, X, Y, Z)``: the larger value of each voxel; and the first header.
-
-    Raises :class:`ReadError` as :func:`read_channels`, and where their numbers of volumes differ.
-    """
-    array, first = read_channels(files[:1])
-    for path in files[1:]:
-        other, header = read_channels([path])
-        if other.shape != array.shape or not np.allclose(header.affine, first.affine, atol=1e-3):
-            raise ReadError(f"{path}: its grid differs from that of {files[0]}; they cannot become one mask.")
-        array = np.maximum(array, other)
-    return array, first
+def files_of(value: Any) -> list[str | Path]:
+    """The files of a key of a sample, which are one path or several."""
+    return [value] if isinstance(value, str | Path) else list(value)
 
 
-def _channels_first(array: np.ndarray) -> np.ndarray:
-    """A view ``(C, X, Y, Z)`` of an array ``(X[, Y[, Z[, …]]])`` in Fortran order."""
-    spatial = (*array.shape, 1, 1)[:3]
-    return np.moveaxis(array.reshape((*spatial, -1), order="F"), -1, 0)
-
-
-def _who(sample: Mapping[Hashable, Any]) -> str:
+def who(sample: Mapping[Any, Any]) -> str:
+    """Participant and session of a sample, as messages begin."""
     words = [str(sample[key]) for key in ("participant_id", "session_id") if sample.get(key)]
     return " ".join(words) or str(sample.get("sample_id", "sample"))

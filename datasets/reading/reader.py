@@ -14,15 +14,22 @@ from monai.utils.enums import MetaKeys, SpaceKeys
 from monai.utils.misc import ensure_tuple
 
 from ..errors import ReadError
-from ..files.nifti import Header, read_volume
+from ..files.nifti import Header
+from .cache import Cache
+from .volumes import read_channels
 
 
 class NiftiReader(ImageReader):
     """Drop-in for MONAI's ``NibabelReader``: ``LoadImaged(keys, reader=NiftiReader)``.
 
     The same shapes, values and affine; several files are stacked on a new first axis. Unscaled data keep their
-    stored type, scaled data are float32. Works for ``.nii`` and ``.nii.gz``, either byte order.
+    stored type, scaled data are float32. Works for ``.nii`` and ``.nii.gz``, either byte order. With a ``cache``,
+    volumes are mapped from it the second time.
     """
+
+    def __init__(self, cache: Cache | None = None) -> None:
+        super().__init__()
+        self.cache = cache
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Whether all names end in ``.nii`` or ``.nii.gz``."""
@@ -37,21 +44,24 @@ class NiftiReader(ImageReader):
 
         Raises :class:`ReadError` naming the file that is damaged, or whose grid is not that of the first.
         """
-        first, header = read_volume(img[0])
+        parts = [read_channels([path], cache=self.cache) for path in img]
+        header = parts[0][1]
         meta = metadata(header)
         if len(img) == 1:
-            return first, meta
-        out = np.empty((*first.shape, len(img)), first.dtype, order="F")
-        out[..., 0] = first
-        for position, path in enumerate(img[1:], start=1):
-            array, other = read_volume(path)
+            return _as_stored(*parts[0]), meta
+        for path, (_, other) in zip(img, parts, strict=True):
             if other.shape != header.shape or not np.allclose(other.affine, header.affine):
                 raise ReadError(f"{path}: its shape or affine differs from that of {img[0]}; they cannot be stacked.")
-            if array.dtype != out.dtype:
-                out = out.astype(np.result_type(array, out), order="F", copy=False)
-            out[..., position] = array
         meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = 0
+        out = np.empty((*header.shape, len(img)), np.result_type(*(array for array, _ in parts)), order="F")
+        for position, part in enumerate(parts):
+            out[..., position] = _as_stored(*part)
         return np.moveaxis(out, -1, 0), meta
+
+
+def _as_stored(array: np.ndarray, header: Header) -> np.ndarray:
+    """Channels as the last axes, as the file has them; a view."""
+    return np.moveaxis(array, 0, -1).reshape(header.shape, order="F")
 
 
 def metadata(header: Header) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Which participants train, validate and test, and the proof that none of them is on two sides."""
+"""Parts of a cohort by participant: made alike, kept as participants come, and guarded against leaks."""

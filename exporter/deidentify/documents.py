@@ -41,7 +41,7 @@ _SIZE = re.compile(r"\d{1,6}( to \d{1,6}| or more)?")
 _SOURCE = re.compile(rf"{_HEX.pattern}|the raw dataset that this lies in")
 LARGEST_COUNT = 10**15
 
-_READER = re.compile(r"R\d{1,4}|consensus")
+READER = re.compile(r"R\d{1,4}|consensus")
 _METHOD = re.compile(r"manual|semiautomatic|automatic|unknown|several|(majority|STAPLE) of \d{1,3} readers")
 _RAW = re.compile(r"bids:raw:sub-[0-9A-Za-z]+/ses-[0-9A-Za-z]+/[a-z]+/[0-9A-Za-z_-]+\.nii\.gz")
 _CHECK = re.compile(r"[A-Z]\d\d")
@@ -141,7 +141,7 @@ def drawn_spec(relative: str) -> Spec:
     """The form of the JSON of a mask, a label map, or a table of boxes or points (path below the tree's root)."""
     suffix = relative.removesuffix(".json").rpartition("_")[2]
     shared: Spec = {
-        "Reader": Leaf(_like(_READER)),
+        "Reader": Leaf(_like(READER)),
         "Method": Leaf(_like(_METHOD)),
         "Sources": [Leaf(_like(_RAW))],
         "SpatialReference": Leaf(_like(_RAW)),

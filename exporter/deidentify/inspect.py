@@ -11,14 +11,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from trialbids.mappings import predictions
 from trialbids.mappings.names import name_rules
 
 from . import prose, shapes
+from .cardlooks import look_into_card
 from .documents import drawn_spec, faults, spec_of
 from .flowlooks import look_into_drawing, look_into_picture
 from .kept import RECORD
 from .layout import kind_of
 from .look import Leak, Look, texts_in
+from .predicted import CLOSED, are_at_hand, predicted_spec
 from .search import Searcher
 from .shapes import Rules
 from .tablelooks import (
@@ -98,7 +101,7 @@ def _name_of(root: Path) -> str:
 def _ignored(look: Look, path: Path) -> Iterator[Leak]:
     """The patterns of ``names.yaml``."""
     text = look.read(path).decode("utf-8")
-    known = name_rules().annotations_bidsignore if "/" in look.relative else name_rules().bidsignore
+    known = predictions.bidsignore() if "/" in look.relative else name_rules().bidsignore
     for line in sorted({*text.split("\n")} - {"", *known}):
         yield look.odd("text", "unknown-text", line)
     yield from look.text("text", text)
@@ -255,6 +258,17 @@ def _mask(look: Look, path: Path) -> Iterator[Leak]:
     yield from _walk_json(look, "", content)
 
 
+def _predicted(look: Look, path: Path) -> Iterator[Leak]:
+    """The JSON of what a model said, or of the model: by its form, and searched but for what holds no text; its images
+    are in the tree."""
+    content = _loaded(look, path)
+    for place, kind, value in faults(predicted_spec(look.relative), content):
+        yield look.odd(place, kind, value)
+    if not are_at_hand(look.root, look.relative, content):
+        yield look.odd("/Sources", "odd-value", content)
+    yield from _walk_json(look, "", {key: value for key, value in content.items() if key not in CLOSED})
+
+
 def _numbers(look: Look, path: Path) -> Iterator[Leak]:
     """Gradients: numbers and nothing else."""
     data = look.read(path)
@@ -285,9 +299,11 @@ _LOOKS: dict[str, Callable[[Look, Path], Iterable[Leak]]] = {
     "ignored": _ignored,
     "changes": _changes,
     "html": _html,
+    "card": look_into_card,
     "json": _json,
     "sidecar": _sidecar,
     "mask": _mask,
+    "predicted": _predicted,
     "drawn": look_into_drawn,
     "numbers": _numbers,
     "scans": look_into_scans,

@@ -8,6 +8,8 @@ from functools import cache
 from bidsschematools.schema import load_schema
 
 from trialbids.mappings.names import name_rules
+from trialbids.mappings.predictions import KINDS as PREDICTED
+from trialbids.mappings.predictions import MODEL
 
 ROOT_KINDS = {
     "dataset_description.json": "json",
@@ -29,6 +31,7 @@ ROOT_KINDS = {
     "curation/summary.json": "json",
     "curation/certificate.json": "json",
     "curation/certificate.html": "html",
+    "curation/DATACARD.md": "card",
     "curation/flow.json": "json",
     "curation/flow.tsv": "flow",
     "curation/flow.svg": "drawing",
@@ -47,9 +50,16 @@ _IMAGE = re.compile(rf"{_VISIT}/(?P<type>[a-z]+)/(?P<stem>[^/]+?)(?P<extension>\
 _MASK = re.compile(
     rf"derivatives/annotations/{_VISIT}/(?P<type>[a-z]+)/(?P<stem>[^/]+?)(?P<extension>\.nii\.gz|\.json|\.tsv)"
 )
+_PREDICTION = re.compile(
+    rf"derivatives/(?P<model>{MODEL.pattern})/{_VISIT}/(?P<type>[a-z]+)/(?P<stem>[^/]+?)(?P<extension>\.nii\.gz|\.json|\.tsv)"
+)
+_PREDICTED_ROOT = re.compile(
+    rf"derivatives/(?P<model>{MODEL.pattern})/(?P<file>dataset_description\.json|\.bidsignore)"
+)
 _SOURCE = re.compile(rf"sourcedata/{_VISIT}/(?:[0-9A-Za-z_-]+/)*[0-9A-Za-z_-]+\.dcm")
+_DERIVED = rf"derivatives/(?:annotations|{MODEL.pattern})"
 _FOLDERS = re.compile(
-    rf"code|curation|phenotype|derivatives(/annotations)?|sourcedata|((derivatives/annotations|sourcedata)/)?sub-{_LABEL}(/ses-{_LABEL}(/[0-9A-Za-z_-]+)*)?"
+    rf"code|curation|phenotype|derivatives|{_DERIVED}|sourcedata|(({_DERIVED}|sourcedata)/)?sub-{_LABEL}(/ses-{_LABEL}(/[0-9A-Za-z_-]+)*)?"
 )
 DRAWN = {
     "mask": (".nii.gz", ".json"),
@@ -61,6 +71,7 @@ DRAWN = {
 """The suffixes of the annotations, each with the files that it has."""
 
 _DRAWN_KINDS = {".nii.gz": "nifti", ".json": "mask", ".tsv": "drawn"}
+_PREDICTED_KINDS = {".nii.gz": "nifti", ".json": "predicted", ".tsv": "drawn"}
 _EXTENSIONS = {".nii.gz": "nifti", ".json": "sidecar", ".bval": "numbers", ".bvec": "numbers"}
 
 
@@ -87,6 +98,12 @@ def kind_of(path: str) -> str:
         suffix = found["stem"].rpartition("_")[2]
         known = found["extension"] in DRAWN.get(suffix, ()) and _is_stem(found["stem"], found)
         return _DRAWN_KINDS[found["extension"]] if known else ""
+    if found := _PREDICTED_ROOT.fullmatch(path):
+        return "ignored" if found["file"] == ".bidsignore" else "predicted"
+    if found := _PREDICTION.fullmatch(path):
+        suffix = found["stem"].rpartition("_")[2]
+        known = found["extension"] in PREDICTED.get(suffix, ()) and _is_stem(found["stem"], found)
+        return _PREDICTED_KINDS[found["extension"]] if known else ""
     return "dicom" if _SOURCE.fullmatch(path) else ""
 
 
@@ -96,8 +113,13 @@ def is_folder(path: str) -> bool:
         return False
     if path.startswith("sourcedata"):
         return True
-    below = path.removeprefix("derivatives/annotations/").split("/")[2:]
+    below = re.sub(rf"{_DERIVED}/?", "", path).split("/")[2:]
     return path == "phenotype" or not below or (len(below) == 1 and below[0] in _datatypes())
+
+
+def is_prediction(path: str) -> bool:
+    """Is this what a model said of an image, which people put into the tree after its export?"""
+    return _PREDICTION.fullmatch(path) is not None
 
 
 def is_image_path(path: str) -> bool:
@@ -135,7 +157,7 @@ def _entity_names() -> frozenset[str]:
 
 @cache
 def _suffixes() -> frozenset[str]:
-    return frozenset(naming.suffix for naming in name_rules().sequences.values()) | {*DRAWN}
+    return frozenset(naming.suffix for naming in name_rules().sequences.values()) | {*DRAWN, *PREDICTED}
 
 
 @cache

@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+from trialbids.mappings.predictions import MODEL
+
 from .dataset import PARTS
 
 INCOMING = ".incoming-"
@@ -61,6 +63,11 @@ def withdraw(target: Path) -> None:
     parent = target.parent
     if parent.is_dir() and not any(parent.glob("ses-*")):
         shutil.rmtree(parent)
+
+
+def predicted_parts(root: Path) -> list[str]:
+    """The parts of the tree with what models said, ``derivatives/<model>``: they follow their sessions out of it."""
+    return [f"derivatives/{path.name}" for path in root.glob("derivatives/*") if MODEL.fullmatch(path.name)]
 
 
 def sessions_in(root: Path) -> set[tuple[str, str]]:

@@ -34,8 +34,9 @@ from ..qc.verdict import is_waived
 from ..select.flow import Flow
 from ..trial import Trial
 from . import dataset
+from .cards import drop_stale_card
 from .cleared import cleared
-from .commit import clear_leftovers, commit, sessions_in, withdraw
+from .commit import clear_leftovers, commit, predicted_parts, sessions_in, withdraw
 from .curated import Inspected, curated_of, inspected, looked_at, write_curated
 from .flows import IDENTIFIER_FOUND, Ended, flow_of, write_exclusions, write_flow
 from .guard import (
@@ -269,8 +270,8 @@ class _Export:
         self.known[key] = fragment
 
     def _withdraw(self, key: tuple[str, str]) -> None:
-        """One session out of the tree."""
-        for part in dataset.PARTS:
+        """One session out of the tree, and what models said of it."""
+        for part in (*dataset.PARTS, *predicted_parts(self.trial.output)):
             withdraw(self.trial.output / part / f"sub-{key[0]}" / f"ses-{key[1]}")
         self.sessions.forget(*key)
         self.known.pop(key, None)
@@ -310,6 +311,7 @@ class _Export:
         quality = write_curated(root, found)
         dataset.write_curation(root, images, summary.to_json() | quality)
         flow = self._write_flow(rows, fragments)
+        is_stale = drop_stale_card(root)
         release = Release(
             trial=self.trial,
             options=self.options,
@@ -322,6 +324,7 @@ class _Export:
             inspection=looked_at(self.inspection, judged),
         )
         proof = prove(release, self.engine, self.progress)
+        is_stale |= drop_stale_card(root)  # the certificate has changed
         run = Changed(
             tree=measure_tree(root),
             sessions_written=written,
@@ -331,6 +334,7 @@ class _Export:
             files_verified=proof.n_files,
             leaks=leaks_by_kind([*proof.leaks, *(leak for those in self.leaks.values() for leak in those)]),
             access_denied=bool(self.held),
+            card_dropped=is_stale,
         )
         waived = self.plan.quality.waived
         errors = tuple(f for f in together if f.severity == ERROR and not is_waived(f, waived))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from trialbids.mappings.card import CARD_FILE
 from trialbids.mappings.confidentiality import EDITION
 
 from ..deidentify.anonymity import assess, read_quasi
@@ -100,7 +101,7 @@ def _search(release: Release, done: Verification) -> Search:
     for kind, n in sorted(known.items()):
         short, common = reasons.get((kind, "too short"), 0), reasons.get((kind, "too common"), 0)
         kinds.append(IdentifierKind(kind, n, n - short - common, short, common))
-    own = sum((release.trial.output / name).is_file() for name in CERTIFICATE_FILES)
+    own = sum((release.trial.output / name).is_file() for name in (*CERTIFICATE_FILES, CARD_FILE))
     leaks = (*done.leaks, *(leak for those in release.stopped.values() for leak in those))
     hits = sum(bool(leak.form) for leak in leaks)
     return Search(tuple(kinds), done.n_files - own, hits, len(release.stopped))

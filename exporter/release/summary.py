@@ -71,7 +71,8 @@ class Tree:
 class Changed:
     """What one run did to the tree. With ``access_denied`` some sessions that were there before were left as they
     were: those whose files lay where something could not be opened. ``sessions_stopped`` did not enter the tree because
-    something stood in their files that may not leave; ``leaks`` counts such things by kind, there and in the tree.
+    something stood in their files that may not leave; ``leaks`` counts such things by kind, there and in the tree. With
+    ``card_dropped`` the data card spoke of the tree as it was before, and was taken away.
     """
 
     tree: Tree
@@ -82,6 +83,7 @@ class Changed:
     files_verified: int
     leaks: Mapping[str, int]
     access_denied: bool
+    card_dropped: bool = False
 
 
 def summarise(plan: Plan, rows: Sequence[PlanRow], images: Sequence[Image], account: Account) -> Summary:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..deidentify.inspect import Leak, inspect_file
-from ..deidentify.layout import is_folder
+from ..deidentify.layout import is_folder, is_prediction
 from ..deidentify.search import Searcher
 from ..deidentify.shapes import Rules
 from ..engine import Engine
@@ -93,13 +93,14 @@ def verify(
 ) -> Verification:
     """Inspect every file, folder and name below ``root``; files that are as ``skip`` says are not read again.
 
-    ``made`` are the files of sessions that exports have made: any other is none of theirs, whatever it looks like.
+    ``made`` are the files of sessions that exports have made: any other is none of theirs, whatever it looks like, but
+    for what a model said of such a session.
     ``unsearched`` are the counts of an earlier proof that searched for the same, where there was one. Raises
     ``OSError`` where the root cannot be listed.
     """
     sizes, leaks = _walk(root)
     if made is not None:
-        leaks += [Leak(p, "name", "unlisted-file") for p in sizes if session_of(p)[1] and p not in made]
+        leaks += [Leak(p, "name", "unlisted-file") for p in _unlisted(sizes, made)]
     states: dict[str, State] = {}
     progress.start("verifying", len(sizes))
     n_read = 0
@@ -116,6 +117,15 @@ def verify(
         unsearched = {(kind, reason): n for kind, reason, n in searches.everybody.unsearched}
     ordered = tuple(sorted(dict.fromkeys(leaks), key=lambda leak: (leak.path, leak.place, leak.kind, leak.form)))
     return Verification(len(sizes), n_read, len(searches.known.everybody), unsearched, ordered, states)
+
+
+def _unlisted(paths: Iterable[str], made: Collection[str]) -> Iterator[str]:
+    """The files of sessions that no export has made; predictions are put beside those that one has."""
+    sessions = {session_of(path) for path in made}
+    for path in paths:
+        session = session_of(path)
+        if session[1] and path not in made and not (session in sessions and is_prediction(path)):
+            yield path
 
 
 def verify_also(done: Verification, root: Path, paths: Sequence[str], searches: Searches) -> Verification:

@@ -1,0 +1,129 @@
+"""The steps of a pipeline before the first random one: done once a sample, and kept (L2)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from monai.transforms.compose import Compose
+from monai.transforms.traits import LazyTrait, RandomizableTrait
+from monai.transforms.transform import MapTransform
+
+from .cache import Cache, code_version
+from .canonical import describe
+from .codec import decode, encode
+from .loading import LoadSequencesd, files_of
+from .seeding import randomizables
+from .volumes import is_whole, key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline cut in two: ``steps[:cut]`` depend on the images alone and are not random."""
+
+    steps: Compose
+    cut: int
+
+    @property
+    def rest(self) -> tuple[Any, ...]:
+        """The steps behind the cut."""
+        return tuple(self.steps.transforms[self.cut :])
+
+    def before(self, sample: Any) -> Any:
+        """Do what comes before the cut."""
+        return self.steps(sample, end=self.cut) if self.cut else sample
+
+    def after(self, sample: Any) -> Any:
+        """Do the rest."""
+        return self.steps(sample, start=self.cut) if self.rest else sample
+
+
+def cut(steps: Compose, scalars: Collection[str]) -> Pipeline:
+    """Cut before the first step that is random, that has one of ``scalars`` among its keys, or that is done lazily.
+
+    A lazy step waits for the next ones to be done with them at once: another cut would be another interpolation.
+    """
+    flat = steps.flatten()
+    stops = (n for n, step in enumerate(flat.transforms) if _stops(step, flat, scalars))
+    return Pipeline(flat, next(stops, len(flat.transforms)))
+
+
+class Prefix:
+    """Loads a sample and does the steps before the cut, or takes the result from the cache.
+
+    ``keys`` are those of images and labels: only they and what belongs to them go in and are kept, so that a changed
+    label value or clinical column is never hidden by the cache. The key of a result is made of the content of all its
+    files, of how they are read, and of the steps as :func:`describe` writes them down. Raises :class:`QueryError`
+    where a step cannot be written down.
+    """
+
+    def __init__(self, load: LoadSequencesd, pipeline: Pipeline, cache: Cache) -> None:
+        self.load = LoadSequencesd(load.keys, load.dtype, load.allow_missing_keys, cache.readonly())
+        self.pipeline = pipeline
+        self.cache = cache
+        steps = pipeline.steps.transforms[: pipeline.cut]
+        frame = [pipeline.steps.map_items, pipeline.steps.unpack_items]
+        self._spec = json.dumps([code_version(), describe(load), frame, [describe(step) for step in steps]])
+        self._owners = list(_parts(steps))
+
+    def __call__(self, sample: Mapping[str, Any]) -> Any:
+        """The sample after the cut, without what does not belong to images and labels. Raises :class:`ReadError`."""
+        key = self._key(sample)
+        blob = self.cache.find(key)
+        if blob is not None:
+            with blob:
+                return decode(blob.body, blob, self._owners)
+        loaded = self.load({**sample})
+        stable = self._key(sample) == key and all(is_whole(path) for path in self._files(sample))
+        made = self.pipeline.before(loaded)
+        if stable:
+            self.cache.keep(key, *encode(made, self._owners))
+        return made
+
+    def _files(self, sample: Mapping[str, Any]) -> list[str | Path]:
+        return [path for key in self.load.keys for path in files_of(sample.get(str(key), "")) if path]
+
+    def _key(self, sample: Mapping[str, Any]) -> str:
+        digest = hashlib.blake2b(self._spec.encode(), digest_size=20)
+        for key in self.load.keys:
+            files = [key_of(path) if path else "" for path in files_of(sample.get(str(key), ""))]
+            digest.update(repr((key, files)).encode())
+        digest.update(repr([(name, value) for name, value in sample.items() if name not in self.load.keys]).encode())
+        return digest.hexdigest()
+
+
+def _stops(step: Any, steps: Compose, scalars: Collection[str]) -> bool:
+    parts = list(_parts([step]))
+    if any(isinstance(part, RandomizableTrait) for part in parts):
+        return True
+    if any(type(part) is not Compose for part in randomizables(step)):
+        return True
+    if isinstance(step, MapTransform) and set(step.keys) & set(scalars):
+        return True
+    return any(isinstance(part, LazyTrait) and _is_lazy(part, steps.lazy) for part in parts)
+
+
+def _is_lazy(step: Any, lazy: bool | None) -> bool:
+    return step.lazy is True if lazy is None else bool(lazy)
+
+
+def _parts(steps: Sequence[Any]) -> Iterator[Any]:
+    """The steps and all objects that can be called inside them, in an order that is the same in every process."""
+    waiting, seen = list(reversed(steps)), set[int]()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or isinstance(part, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(part))
+        if isinstance(part, list | tuple):
+            waiting.extend(reversed(part))
+        elif isinstance(part, dict):
+            waiting.extend(reversed(list(part.values())))
+        elif callable(part) and hasattr(part, "__dict__"):
+            yield part
+            waiting.extend(reversed(list(vars(part).values())))

@@ -1,0 +1,51 @@
+"""Images of a sample on the voxel grid of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import torch
+from monai.data.meta_tensor import MetaTensor
+from monai.transforms.spatial.dictionary import ResampleToMatchd
+
+from ..cohorts.policies import Resample
+
+MODES: Mapping[str, str | int] = {"linear": "bilinear", "nearest": "nearest", "cubic": 3}
+"""How MONAI names the interpolations of :class:`Resample`."""
+
+
+class ResampleToGridd(ResampleToMatchd):
+    """MONAI's ``ResampleToMatchd`` to the grid of one key, for what a cohort reads.
+
+    Images become float32; masks and label maps are taken from the nearest voxel and keep their type, fractions are
+    interpolated linearly. Outside an image there are zeros. Each image keeps its own ``meta`` but for the affine.
+    Can be inverted, and waits for the next steps where the pipeline is lazy.
+    """
+
+    def __init__(self, grid: Resample, images: Sequence[str], labels: Sequence[str], lazy: bool = False) -> None:
+        self.images = tuple(key for key in images if key != grid.to)
+        self.labels = tuple(labels)
+        self.image_mode = MODES[grid.interpolation]
+        super().__init__((*self.images, *self.labels), grid.to, mode="bilinear", padding_mode="zeros", lazy=lazy)
+
+    def __call__(self, data: Mapping[Hashable, Any], lazy: bool | None = None) -> dict[Hashable, Any]:
+        sample = dict(data)
+        waits = self.lazy if lazy is None else lazy
+        for key in self.key_iterator(sample):
+            image = sample[key]
+            if not isinstance(image, MetaTensor):  # a table of boxes or points
+                continue
+            exact = key in self.labels and not image.is_floating_point()
+            mode = "nearest" if exact else "bilinear" if key in self.labels else self.image_mode
+            padding = "constant" if mode == self.image_mode and isinstance(mode, int) else "zeros"
+            told = dict(image.meta)
+            moved: Any = self.resampler(image, sample[self.key_dst], mode=mode, padding_mode=padding, lazy=lazy)
+            for name, value in told.items():
+                if name not in ("affine", "spatial_shape"):
+                    moved.meta[name] = value
+            sample[key] = moved.to(image.dtype) if exact and not waits else moved
+        reference = sample[self.key_dst]
+        if not waits and self.key_dst not in self.labels and not reference.is_floating_point():
+            sample[self.key_dst] = reference.to(torch.float32)
+        return sample

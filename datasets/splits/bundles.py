@@ -1,0 +1,109 @@
+"""Who is never separated: participants that share a group, or are one person under two names."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..cohorts.cohort import Cohort
+from ..errors import QueryError, SplitError
+from .sheet import read_sheet
+
+Declared = Mapping[str, Hashable]
+"""The group of a participant; who is not in it, or has None, is in no group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Participants that may not be separated, and why, in words: ``family F7``, ``aliases``."""
+
+    reason: str
+    participants: tuple[str, ...]
+
+
+def declared_ties(
+    cohort: Cohort, groups: str | Declared | None, aliases: str | Path | Mapping[str, str] | None
+) -> tuple[Tie, ...]:
+    """The ties that the user names.
+
+    ``groups`` is a column (then every value but an empty one is a group) or a mapping of participants to groups.
+    ``aliases`` maps a participant to the one who is the same person, or is a table with the columns ``id`` and ``is``.
+    Participants that are not in the cohort still tie others together. Raises :class:`QueryError`.
+    """
+    ties: list[Tie] = []
+    if isinstance(groups, str):
+        pairs = zip(cohort.column("participant_id"), cohort.column(groups), strict=True)
+        ties += _ties(groups, ((str(person), group) for person, group in pairs))
+    elif groups is not None:
+        _check_known("groups=", groups, cohort)
+        ties += _ties("group", groups.items())
+    if isinstance(aliases, str | Path):
+        aliases = _read_aliases(Path(aliases))
+    if aliases:
+        _check_known("aliases=", {**aliases, **{other: name for name, other in aliases.items()}}, cohort)
+        ties += [Tie("aliases", (name, other)) for name, other in aliases.items() if name != other]
+    return tuple(ties)
+
+
+def bundles_of(participants: Iterable[str], ties: Iterable[Tie]) -> dict[str, str]:
+    """The bundle of every participant: ties are followed to their end. A bundle has the name of the first of them.
+
+    >>> bundles_of(["sub-1", "sub-2", "sub-3"], [Tie("twins", ("sub-1", "sub-3"))])
+    {'sub-1': 'sub-1', 'sub-2': 'sub-2', 'sub-3': 'sub-1'}
+    """
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        parent.setdefault(name, name)
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for tie in ties:
+        for other in tie.participants[1:]:
+            parent[root(other)] = root(tie.participants[0])
+    first: dict[str, str] = {}
+    return {name: first.setdefault(root(name), name) for name in participants}
+
+
+def _ties(word: str, pairs: Iterable[tuple[str, object]]) -> list[Tie]:
+    members: dict[object, dict[str, None]] = {}
+    for person, group in pairs:
+        if group is not None and group != "":
+            members.setdefault(group, {})[person] = None
+    return [Tie(f"{word} {group}", tuple(people)) for group, people in members.items() if len(people) > 1]
+
+
+def _check_known(argument: str, named: Mapping[str, object], cohort: Cohort) -> None:
+    """A mapping that names nobody of the cohort was written with other ids."""
+    known = cohort.column("participant_id")
+    if named and not set(named) & set(known):
+        raise QueryError(
+            f"split: {argument} names nobody of the cohort; it has {next(iter(named))!r}, the cohort has "
+            f"{known[0] if known else 'nobody'!r}. Write participants as in participants.tsv."
+        )
+
+
+def _read_aliases(path: Path) -> dict[str, str]:
+    rows = read_sheet(path, "id")
+    if rows and "is" not in rows[0]:
+        raise SplitError(
+            f"{path}: has no column 'is'; a table of aliases has id and is, both participants of the tree."
+        )
+    found: dict[str, str] = {}
+    for row in rows:
+        if not row["id"] or not row["is"]:
+            raise SplitError(f"{path}: a row has no id or no is: {row}.")
+        if found.setdefault(row["id"], row["is"]) != row["is"]:
+            raise SplitError(f"{path}: {row['id']} is said to be {found[row['id']]} and {row['is']}; keep one row.")
+    return found
+
+
+def together(bundles: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The participants of every bundle, by its name."""
+    members: dict[str, list[str]] = {}
+    for person, bundle in bundles.items():
+        members.setdefault(bundle, []).append(person)
+    return {bundle: tuple(people) for bundle, people in members.items()}
