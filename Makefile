@@ -42,11 +42,12 @@ format: $(VENV)/.dev  ## format the code and sort its imports
 docs: $(VENV)/.dev  ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.train  ## against dcm2niix, dcm2bids and heudiconv on the same input; how sensitive the checks are
+bench: $(VENV)/.dev  ## against dcm2niix, dcm2bids, heudiconv, MONAI, TorchIO and pybids; how sensitive the checks are
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/qc_headers.py
 	$(BIN)/python benchmarks/qc_speed.py
 	$(BIN)/python benchmarks/qc.py
+	$(BIN)/python benchmarks/loading.py
 
 clean:  ## remove all that make has made
 	rm -rf $(VENV) .venv-peers demo-trial site build dist src/*.egg-info .pytest_cache .ruff_cache .hypothesis

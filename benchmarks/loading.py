@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from training import patches, pipeline, staleness, volumes
 from training.tree import SEQUENCES, SHAPE, write_tree
 

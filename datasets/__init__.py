@@ -115,7 +115,6 @@ _HOME = {
 }
 
 __all__ = [
-    "Q",
     "QC",
     "Cache",
     "Categorical",
@@ -139,6 +138,7 @@ __all__ = [
     "NiftiReader",
     "PredictionError",
     "PredictionWriter",
+    "Q",
     "QueryError",
     "ReadError",
     "Recipe",

@@ -147,29 +147,43 @@ def datalist(
     splits: Annotated[Path | None, typer.Option(help="A splits.tsv, as `trialbids splits` writes it.")] = None,
     fold: Annotated[int | None, typer.Option(min=1, help="One fold of it, counted from 1; the default is all.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy the images instead of linking to them.")] = False,
+    licence: Annotated[str, typer.Option(help="For croissant: the licence, where the tree names none.")] = "",
+    creator: Annotated[
+        list[str] | None, typer.Option(help="For croissant: who made the dataset; may be given several times.")
+    ] = None,
     as_json: AsJson = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Write a cohort with its splits in the form of another framework: the tree stays the only copy where it can.
 
     monai and auto3dseg are one JSON, nnunet a folder Dataset###_Name of links, tsv a spreadsheet.
     """
-    from .exports.formats import format_of
+    from .exports.formats import FORMATS, format_of
     from .exports.written import new_place
     from .splits.splits import Splits
 
     chosen = format_of(format_name)
-    options = {name: value for name, value in {"fold": fold, "copy": copy or None}.items() if value is not None}
+    options: dict[str, Any] = {
+        name: value for name, value in {"fold": fold, "copy": copy or None}.items() if value is not None
+    }
     for name in options:
         if name not in chosen.options:
             raise QueryError(f"--{name}: {format_name} has no such choice; leave it out")
+    if licence or creator:
+        if "told" not in chosen.options:
+            raise QueryError(f"--licence, --creator: {format_name} says neither; leave them out")
+        from .exports.croissant import Told
+
+        options["told"] = Told(licence=licence, creators=tuple(creator or ()))
     if fold is not None and splits is None:
         raise QueryError("--fold: counts the folds of a table; give it with --splits")
     new_place(out, root)
     asked = Asked(unit, image, label, target, where, qc, missing, duplicates, grid)
     found = asked.cohort(root, cohort)
     if found.resample is not None and not chosen.resamples:
+        others = ", ".join(name for name, other in FORMATS.items() if other.resamples)
         raise QueryError(
-            f"--format {format_name}: holds every image on its own grid; leave resampling out of the cohort"
+            f"--format {format_name}: holds every image on its own grid; leave out --grid (grid: in the recipe) and "
+            f"resample when the files are read, or take one of {others}"
         )
     divided = None if splits is None else Splits.load(found, splits)
     written = chosen.write(found, divided, out, **options)
@@ -225,8 +239,10 @@ def _divided(cohort: Cohort, given: Mapping[str, Any], column: str | None, previ
     asked = {**given, **({} if previous is None else {"previous": previous})}
     if column is None:
         return cohort.split(**asked)
-    if "k" in asked:
-        raise QueryError("--leave-one-out: makes one fold a value; leave out --k")
+    if made := [f"--{name}" for name in ("k", "test") if name in asked]:
+        raise QueryError(
+            f"--leave-one-out: makes one fold a value of {column} and tests on who has it; leave out {', '.join(made)}"
+        )
     return cohort.leave_one_out(column, **asked)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,11 @@ from .files.names import natural
 from .files.places import Place, place_of
 from .files.remote import RemoteTree
 from .files.slowness import warn_of_indexed_gzip
-from .files.tables import Table, typed_table
+from .files.tables import Table, typed_table, united
 from .files.trees import LocalTree, Tree
-from .index.columns import Clinical, read_phenotype, read_rows
+from .index.columns import PERSON, Clinical, read_phenotype, read_rows
 from .index.image import Image
-from .index.index import SCOPES, Changes, Index, Problem
+from .index.index import ANNOTATIONS, DERIVATIVES, Changes, Index, Problem, folder_of
 from .index.inherited import inherited, own_sidecar
 from .index.quality import Quality
 from .index.store import Store
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from .cohorts.policies import QC
     from .cohorts.targets import Target
 
+_PEOPLE = "participants.tsv"
 _DERIVED = (
     *("images", "annotations", "_session_keys", "participants_table", "sessions_table"),
-    *("participants", "sessions", "_by_visit", "quality"),
+    *("participants", "sessions", "_by_visit", "_others"),
 )
-"""What is made of the index when it is first asked for, and forgotten with each refresh."""
+"""What is made of the index when it is first asked for, and forgotten when it has changed."""
 
 
 class Database:
@@ -59,7 +60,8 @@ class Database:
     where that folder cannot be written; a path names the file; None keeps nothing. An index that is damaged or of
     another version is made anew, and one that cannot be written is done without.
 
-    Raises :class:`DatasetError` where ``root`` is not a folder or holds no ``sub-`` folder.
+    Raises :class:`DatasetError` where ``root`` is not a folder or holds no ``sub-`` folder, :class:`QueryError` where
+    ``index`` names a file that is there and no index.
     """
 
     def __init__(self, root: str | Path, index: str | Path | None = "auto") -> None:
@@ -69,6 +71,7 @@ class Database:
             raise DatasetError(f"{self.root}: there is no such folder; give the root of a BIDS tree.")
         self._tree: Tree = LocalTree(self.root) if isinstance(self.root, Path) else RemoteTree(self.root)
         self._index = Index(self._tree, None if index is None else Store.of(self.root, index))
+        self._people: list[dict[str, str]] = []
         self._refresh()
         if not self._index.entries("raw"):
             raise DatasetError(f"{self.root}: no sub-* folder in it, so it is not the root of a BIDS tree.")
@@ -90,18 +93,23 @@ class Database:
         return replace(changes, tables=tuple(tables))
 
     def _refresh(self) -> Changes:
+        state = self._index.state
         try:
             changes = self._index.refresh()
         except OSError as error:
             raise DatasetError(f"{self.root}: the tree cannot be listed ({error.strerror}).") from error
-        for name in _DERIVED:
-            self.__dict__.pop(name, None)
         listed: list[Problem] = []
 
         def problem(path: str, reason: str) -> None:
             listed.append(Problem(path, reason))
 
-        self._people = read_rows(self._tree, "participants.tsv", problem)
+        rows = read_rows(self._tree, _PEOPLE, problem)
+        people = united(rows, PERSON, partial(problem, _PEOPLE))
+        if self._index.state != state or people != self._people:
+            self._people = people
+            for name in _DERIVED:
+                self.__dict__.pop(name, None)
+        self.__dict__.pop("quality", None)  # its files are not looked at
         self.phenotype: tuple[Clinical, ...] = read_phenotype(self._tree, problem)
         self._table_problems = tuple(listed)
         return changes
@@ -125,9 +133,29 @@ class Database:
         """The masks, label maps and tables of ``derivatives/annotations``."""
         return self._index.images("annotations", self._sites)
 
+    @cached_property
+    def _others(self) -> dict[str, tuple[Image, ...]]:
+        """The images of other derivative datasets, by scope, as far as they were asked for."""
+        return {}
+
+    def images_in(self, scope: str) -> tuple[Image, ...]:
+        """The images of one dataset of the tree: ``raw``, ``annotations``, or ``derivatives/<model>``, such as the
+        predictions of a model; none where there is no such folder.
+
+        The last is read when it is first asked for, and kept up to date by :meth:`refresh` from then on.
+        """
+        if scope == "raw":
+            return self.images
+        if scope == "annotations":
+            return self.annotations
+        if scope not in self._others:
+            self._index.want(scope)
+            self._others[scope] = self._index.images(scope, self._sites)
+        return self._others[scope]
+
     @property
     def _sites(self) -> Mapping[str, str]:
-        return {row.get("participant_id", ""): site_of(row) for row in self._people}
+        return {row[PERSON]: site_of(row) for row in self._people}
 
     @cached_property
     def _session_keys(self) -> Sequence[tuple[str, str]]:
@@ -137,7 +165,7 @@ class Database:
     @cached_property
     def participants_table(self) -> Table:
         """The rows of ``participants.tsv``, typed."""
-        return typed_table(self._people, ("participant_id",))
+        return typed_table(self._people, (PERSON,))
 
     @cached_property
     def sessions_table(self) -> Table:
@@ -192,7 +220,7 @@ class Database:
 
     def query(self, query: Q) -> tuple[Image, ...]:
         """All images that match, in the order of the tree."""
-        return tuple(image for image in (*self.images, *self.annotations) if query.matches(image))
+        return tuple(image for image in self.images_in(query.scope) if query.matches(image))
 
     def sidecar(self, image: Image) -> dict[str, Any]:
         """The JSON beside an image, read anew; {} where there is none or it cannot be read."""
@@ -203,7 +231,7 @@ class Database:
 
         The inheritance principle of BIDS; a file that cannot be read says nothing.
         """
-        return inherited(self._tree, image.path, SCOPES[image.scope])
+        return inherited(self._tree, image.path, folder_of(image.scope))
 
     def layout(self, **options: Any) -> Any:
         """The same tree as a pybids ``BIDSLayout``, made with ``options``; the tables are not ours but those of pybids.
@@ -219,12 +247,21 @@ class Database:
         return BIDSLayout(self.root, **options)
 
     def contents(self) -> str:
-        """What there is, by sequence and label, as words for messages."""
+        """What there is, by sequence and label, as words for messages; of other derivative datasets, such as the
+        predictions of a model, the scope."""
         sequences = Counter(image.record.sequence for image in self.images)
         labels = Counter(words for image in self.annotations for words in _shown(image))
         parts = [f"{name} ({n})" for name, n in sequences.most_common()]
         parts += [f"{words} ({n})" for words, n in labels.most_common()]
-        return ", ".join(parts)
+        return ", ".join([*parts, *self._models()])
+
+    def _models(self) -> list[str]:
+        """The scopes of predictions and other derivative datasets, without looking into them."""
+        try:
+            folders = self._tree.listing(DERIVATIVES.rstrip("/")).folders
+        except (OSError, DatasetError):
+            return []
+        return [scope for name in folders if (scope := f"{DERIVATIVES}{name}") != ANNOTATIONS]
 
     def cohort(
         self,
@@ -246,7 +283,8 @@ class Database:
                         ``lesion``: one mask of the first of ``labels``, of one reader on one image, with the images
                         of its session; its ``Characteristics`` are columns (``malignancy``, ``lesion__malignancy``)
         ``images``      a query a key; a DCE or the b-values of one diffusion scan answer as one acquisition
-        ``labels``      queries for masks; a mask must have been drawn on an image of the sample
+        ``labels``      queries for masks, drawn by people or predicted by a model (``scope="derivatives/<model>"``);
+                        a mask must have been drawn on an image of the sample
         ``targets``     :class:`Regression`, :class:`Categorical`, :class:`MultiLabel` or :class:`Survival` a key,
                         from any clinical table
         ``where``       a condition over the same columns and the images of the unit (``has``, ``count``), see
@@ -261,7 +299,7 @@ class Database:
         ``duplicates``  of acquisitions: ``raise``, ``first``, ``last``, or ``best-qc`` (the first among the best)
         ``grid``        ``same``: all images and masks of a sample share one voxel grid; ``any``: they need not;
                         :class:`Resample`: they are brought to the grid of one of them when they are read
-        ``fields``      sidecar fields that every sample shall have, as ``<key>_fields`` (a dict of plain values)
+        ``fields``      sidecar fields that every sample shall have, as ``<key>.fields`` (a dict of plain values)
 
         Raises :class:`QueryError` for what cannot be meant, :class:`CohortError` naming the participants and
         sessions for what the tree does not hold.

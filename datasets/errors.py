@@ -32,7 +32,7 @@ class ExportError(DatasetError):
 
 
 class SplitError(DatasetError):
-    """Parts that cannot be made of these participants, or a saved split that does not fit them: the message says why."""
+    """Parts that cannot be made of these participants, or saved splits that do not fit them; the message says why."""
 
 
 class LeakError(DatasetError):

@@ -28,7 +28,7 @@ SOURCES = (
 ABSENT = "-"
 KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "count": r"\d{1,3}(?:,\d{3}){0,4}|<\d{1,2}|>=?\d{1,2}",
+        "count": r"\d{1,3}(?:,\d{3}){0,4}|<\d{1,2}|>=?\d{1,2}|-",
         "number": r"-?\d{1,6}(?:\.\d{1,2})?|-",
         "percent": r"(?:\d{1,3}(?:\.\d)?|<1) %",
         "share": r"(?:\d{1,3}|<1) %|-",

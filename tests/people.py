@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trialbids.datasets.cohorts.cohort import Cohort, Common
+from trialbids.datasets.cohorts.cohort import Cohort
 from trialbids.datasets.cohorts.columnar import Columnar
+from trialbids.datasets.cohorts.common import Common
 from trialbids.datasets.cohorts.targets import Target
 
 

@@ -119,6 +119,18 @@ def test_a_damaged_blob_is_made_anew(tmp_path: Path, image: Path, damage: str) -
     assert cache.verify() == ()
 
 
+def test_a_blob_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []  # sizes of what was on the disk, then 0 where a name was given
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(os.fstat(number).st_size) or sync(number))
+    monkeypatch.setattr(Path, "replace", lambda path, to: done.append(0) or replace(path, to))
+    cache = Cache(tmp_path / "cache")
+    read_channels([image], cache=cache)
+    assert done == [only_blob(cache).stat().st_size, 0]
+
+
 def test_verify_finds_a_flipped_voxel(tmp_path: Path, image: Path) -> None:
     cache = Cache(tmp_path / "cache")
     read_channels([image], cache=cache)

@@ -119,12 +119,57 @@ def test_another_mask_is_read(tmp_path: Path, tree: TreeMaker) -> None:
 
 
 def test_other_code_reads_nothing_of_the_old(tmp_path: Path, tree: TreeMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, sources = Cache(tmp_path / "cache"), tmp_path / "code"
+    sources.mkdir()
+    monkeypatch.setattr(caching, "_SOURCES", sources)
+    counts: list[int] = []
+    try:
+        for code in ("a = 1", "a = 1", "a = 2"):  # a checkout whose version stays
+            (sources / "module.py").write_text(code)
+            caching.code_version.cache_clear()
+            dataset(tree.root, cache)[0]
+            counts.append(len(list(cache.folder.rglob("*.blob"))))
+    finally:
+        caching.code_version.cache_clear()
+    assert counts[0] == counts[1] == counts[2] // 2 > 0
+
+
+@pytest.mark.parametrize("library", ["torch", "numpy", "monai"])
+def test_results_of_another_library_are_not_used(
+    tmp_path: Path, tree: TreeMaker, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
     cache = Cache(tmp_path / "cache")
     dataset(tree.root, cache)[0]
-    old = set(cache.folder.rglob("*.blob"))
-    monkeypatch.setattr(caching, "LAYOUT", caching.LAYOUT + 1)
-    caching.code_version.cache_clear()
+    before = len(list(cache.folder.rglob("*.blob")))
+    monkeypatch.setattr(f"{library}.__version__", "0.0")
     dataset(tree.root, cache)[0]
-    monkeypatch.undo()
-    caching.code_version.cache_clear()
-    assert len(set(cache.folder.rglob("*.blob"))) == 2 * len(old)
+    assert len(list(cache.folder.rglob("*.blob"))) == 2 * before
+
+
+def served(root: Path, cache: Cache | None) -> list[tuple[str, str, float]]:
+    """Who each sample is, which file it says it is of, and its first voxel."""
+    found = []
+    for sample in dataset(root, cache):
+        image = sample["t2"]
+        found.append((sample["participant_id"], image.meta["filename_or_obj"], float(image.max() - image.min())))
+    return found
+
+
+def test_two_files_that_swap_their_names_are_told_apart(tmp_path: Path, tree: TreeMaker) -> None:
+    cache = Cache(tmp_path / "cache")
+    served(tree.root, cache)
+    for part in ("", "derivatives/annotations"):
+        one, two = sorted(path for path in (tree.root / part).glob("sub-*/ses-01/anat/*.nii.gz"))
+        middle = one.with_name("middle.nii.gz")
+        one.rename(middle), two.rename(one), middle.rename(two)
+    for _ in range(2):
+        assert served(tree.root, cache) == served(tree.root, None)
+
+
+def test_a_tree_that_moves_keeps_its_results_under_its_new_name(tmp_path: Path, tree: TreeMaker) -> None:
+    cache = Cache(tmp_path / "cache")
+    served(tree.root, cache)
+    before = set(cache.folder.rglob("*.blob"))
+    moved = tree.root.rename(tmp_path / "elsewhere")
+    assert served(moved, cache) == served(moved, None)
+    assert set(cache.folder.rglob("*.blob")) == before and "elsewhere" in served(moved, cache)[0][1]

@@ -221,3 +221,26 @@ def test_help_lists_them_and_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['datalist', 'splits', 'card'] []"
+
+
+def test_leaving_one_out_says_itself_what_is_tested_on(trialbids: Command, tree: Path, tmp_path: Path) -> None:
+    done = trialbids("splits", tree, *OPTIONS, "--leave-one-out", "site", "--test", 0.2, "--out", tmp_path / "s.tsv")
+    assert done.code == 2 and "tests on who has it; leave out --test" in done.err
+
+
+def test_croissant_is_told_what_the_tree_does_not_say(trialbids: Command, tree: Path, tmp_path: Path) -> None:
+    words = ("datalist", tree, *OPTIONS, "--format")
+    told = ("--licence", "CC0", "--creator", "A. Author", "--creator", "B. Author")
+    done = trialbids(*words, "croissant", *told, "--out", tmp_path / "out")
+    assert done.code == 0 and "--licence" not in done.out and "--creator" not in done.out
+    body = json.loads((tmp_path / "out" / "croissant.json").read_text())
+    assert body["license"] == "CC0" and [one["name"] for one in body["creator"]] == ["A. Author", "B. Author"]
+    assert "--licence" in trialbids(*words, "croissant", "--out", tmp_path / "bare").out
+    assert trialbids(*words, "tsv", *told, "--out", tmp_path / "a.tsv").code == 2
+
+
+@pytest.mark.parametrize("name", ["huggingface", "webdataset", "croissant"])
+def test_a_format_without_resampling_says_what_to_do(trialbids: Command, tree: Path, tmp_path: Path, name: str) -> None:
+    words = ("--grid", "t2", "--format", name, "--out", tmp_path / "out")
+    done = trialbids("datalist", tree, *OPTIONS, *words)
+    assert done.code == 2 and "leave out --grid" in done.err and "take one of monai, " in done.err

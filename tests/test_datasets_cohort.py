@@ -47,7 +47,7 @@ def test_a_session_with_image_map_dynamic_mask_and_targets(db: Database) -> None
     assert [Path(p).name for p in sample["dce"]] == [
         f"sub-01_ses-01_acq-dceAx_ce-GADOLINIUM_run-{run}_T1w.nii.gz" for run in ("01", "03")
     ]
-    assert sample["dce_times"] == [0.0, 62.0]
+    assert sample["dce.times"] == [0.0, 62.0]
     assert (sample["age"], sample["orads"], cohort.classes["orads"]) == (31.0, 1, (2, 3, 4))
     assert cohort.keys == ("t2", "adc", "dce", "lesion")
 
@@ -113,7 +113,7 @@ def test_masking_keeps_who_lacks_something_and_says_so(db: Database) -> None:
         ({"qc": "fail"}, "legal: 'pass', 'warn', None"),
         ({"images": {}}, "names no image"),
         ({"images": {"site": Q("T2w")}}, "'site' is used twice, reserved"),
-        ({"targets": {"t2_unit": Regression("age")}}, "'t2_unit' is used twice, reserved"),
+        ({"targets": {"t2.unit": Regression("age")}}, "'t2.unit' is used twice, reserved"),
         ({"labels": {"lesion": Q("T2w")}}, "must be a Q with scope 'annotations'"),
         (
             {"targets": {"x": Regression("weight")}},
@@ -182,7 +182,7 @@ def test_phases_and_bvalues_that_are_not_there(db: Database) -> None:
         db.cohort(images={"trace": Q("trace", bvalues=(0, 1400))})
     with pytest.raises(CohortError, match="nearest to two of the times"):
         db.cohort(images={"dce": Q("DCE", phases=Times([0, 5], tolerance=10))})
-    assert db.cohort(images={"trace": Q("trace", bvalues=(0, 810))})[0]["trace_bvalues"] == [0.0, 800.0]
+    assert db.cohort(images={"trace": Q("trace", bvalues=(0, 810))})[0]["trace.bvalues"] == [0.0, 800.0]
 
 
 def test_bvalues_in_files_of_their_own_are_one_acquisition(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_bvalues_in_files_of_their_own_are_one_acquisition(tmp_path: Path) -> No
     for b in (800, 0):
         tree.image("01", f"acq-b{b}_trace", {"sequence": "trace", "bvalues": (float(b),)}, datatype="dwi")
     (sample,) = Database(tree.finish()).cohort(images={"dwi": Q(family="diffusion")})
-    assert sample["dwi_bvalues"] == [0.0, 800.0]
+    assert sample["dwi.bvalues"] == [0.0, 800.0]
     assert [Path(path).name[14:20] for path in sample["dwi"]] == ["acq-b0", "acq-b8"]
 
 
@@ -200,7 +200,7 @@ def test_an_adc_of_unknown_scale_is_not_guessed(tmp_path: Path) -> None:
     db = Database(tree.finish())
     with pytest.raises(CohortError, match="no ADCScale"):
         db.cohort(images={"adc": Q("ADC")})
-    assert db.cohort(images={"adc": Q("ADC", units="stored")})[0]["adc_factor"] == 1.0
+    assert db.cohort(images={"adc": Q("ADC", units="stored")})[0]["adc.factor"] == 1.0
 
 
 def test_grids_are_compared_before_training(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from treemaker import small_trial, write_json
+from treemaker import TreeMaker, small_trial, write_json
 
 from trialbids.datasets import Categorical, Cohort, Database, Q
 from trialbids.datasets.exports import croissant
@@ -43,7 +43,7 @@ def test_the_samples_are_read_back_with_their_values_and_files(cohort: Cohort, t
         assert (row["sample_id"], row["site"]) == (sample["sample_id"], sample["site"])
         assert row["orads"] == sample["orads"] and isinstance(row["orads"], int)
         assert (tmp_path / "out" / row["t2"]).resolve() == Path(sample["t2"])
-        assert list(row["dce_times"]) == sample["dce_times"]
+        assert list(row["dce.times"]) == sample["dce.times"]
 
 
 def test_the_splits_and_files_are_record_sets_too(cohort: Cohort, tmp_path: Path) -> None:
@@ -93,3 +93,18 @@ def test_the_library_finds_no_error_and_the_same_cohort_gives_the_same_descripti
     assert a == b
     assert not mlc.Dataset(jsonld=str(tmp_path / "a" / "croissant.json")).metadata.ctx.issues.errors
     assert str(tmp_path) not in a
+
+
+def test_sidecar_fields_are_columns_of_their_own(tmp_path: Path) -> None:
+    tree = TreeMaker(tmp_path / "bids")
+    for n, coil in enumerate(["Body", 7, None]):
+        fields = {"Manufacturer": "GE", "MagneticFieldStrength": 1.5 + n, "ImageType": ["A", "B"], "Coil": coil}
+        tree.image(f"{n:02d}", "T2w", {"sequence": "T2w"}, sidecar={k: v for k, v in fields.items() if v is not None})
+    wanted = ("Manufacturer", "MagneticFieldStrength", "ImageType", "Coil")
+    cohort = Database(tree.finish(), index=None).cohort(images={"t2": Q("T2w")}, fields=wanted)
+    croissant.write(cohort, None, tmp_path / "out")
+    rows = records(tmp_path / "out", "samples")
+    assert [row["t2_fields_Manufacturer"] for row in rows] == ["GE"] * 3
+    assert [row["t2_fields_MagneticFieldStrength"] for row in rows] == [1.5, 2.5, 3.5]
+    assert [row["t2_fields_Coil"] for row in rows][:2] == ['"Body"', "7"]  # of two kinds, so as JSON
+    assert [list(row["t2_fields_ImageType"]) for row in rows] == [[b"A", b"B"]] * 3

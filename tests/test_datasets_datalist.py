@@ -101,7 +101,7 @@ def test_monai_reads_what_the_cohort_serves(cohort: Cohort, tree: Path, tmp_path
             np.testing.assert_allclose(loaded[key].affine.numpy(), served[key].affine.numpy(), atol=1e-5)
         together = torch.cat([served[key].as_tensor() for key in ("adc", "dce", "trace")])
         np.testing.assert_allclose(loaded["image"].numpy(), together.numpy(), rtol=1e-6)
-        assert item["dce_times"] == pytest.approx(served["dce_times"].tolist())
+        assert item["dce.times"] == pytest.approx(served["dce.times"].tolist())
         assert item["orads"] == served["orads"]
     assert any("adc" in note and "scaled to 1e-6 mm2/s" in note for note in done.notes)
     assert any("trace" in note and "some of its volumes" in note for note in done.notes)
@@ -197,3 +197,12 @@ def test_the_spreadsheet_has_a_row_a_sample_with_its_parts(cohort: Cohort, tree:
     assert all((tree / path).is_file() for row in rows for path in row["dce"].split(" "))
     for name, split in zip(splits.names, splits, strict=True):
         assert {row["sample_id"] for row in rows if row[name] == "val"} == ids(split.val)
+
+
+def test_a_key_with_a_name_of_the_decathlon_is_refused(tree: Path, tmp_path: Path) -> None:
+    db = Database(tree)
+    for images in ({"t2": Q("T2w"), "image": Q("ADC")}, {"label": Q("T2w")}):
+        cohort = db.cohort(images=images, qc=None, missing="drop")
+        with pytest.raises(ExportError, match=r"(image|label): in a datalist that is the name .* another name"):
+            datalist.write(cohort, None, tmp_path / "list.json")
+    datalist.write(db.cohort(images={"image": Q("T2w")}, qc=None, missing="drop"), None, tmp_path / "one.json")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +122,41 @@ def test_the_same_seed_gives_the_same_numbers_whatever_was_drawn_before(name: st
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert len({tuple(tensor.flatten().tolist()) for tensor in first}) > 3
     assert may_be_random(transform)
+
+
+HELPERS = """
+import random
+import numpy as np
+RNG = np.random.default_rng(7)
+def noise(): return RNG.random()
+def deeper(): return noise()
+class Adder:
+    random = random.Random(5)
+    def add(self, data): return {"t2": data["t2"] + self.random.random()}
+    def __call__(self, data): return {"t2": data["t2"] + deeper()}
+"""
+TRANSFORMS = """
+import {0}
+from {0} import Adder, deeper
+def own(): return deeper()
+def by_helper(data): return {{"t2": data["t2"] + own()}}
+def by_module(data): return {{"t2": data["t2"] + {0}.RNG.random()}}
+def by_function_of_module(data): return (lambda: {{"t2": data["t2"] + {0}.noise()}})()
+by_method = Adder()
+by_class = Adder().add
+"""
+
+
+@pytest.mark.parametrize("name", ["by_helper", "by_module", "by_function_of_module", "by_method", "by_class"])
+def test_generators_of_own_modules_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / f"helpers_{name}.py").write_text(HELPERS)
+    (tmp_path / f"transforms_{name}.py").write_text(TRANSFORMS.format(f"helpers_{name}"))
+    monkeypatch.syspath_prepend(tmp_path)
+    transform = getattr(importlib.import_module(f"transforms_{name}"), name)
+    first = [drawn(transform, seed) for seed in range(3)]
+    again = [drawn(transform, seed) for seed in reversed(range(3))][::-1]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], first[1])
 
 
 def test_seeding_in_place_is_what_monai_does_itself() -> None:

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, NormalizeIntensityd, RandFlipd, RandSpatialCropd
+from monai.transforms import Compose, Flipd, NormalizeIntensityd, RandFlipd, RandSpatialCropd, Rotate90d
 from treemaker import AFFINE, TreeMaker, small_trial, voxels
 
 from trialbids.datasets import Cohort, CohortDataset, Database, Q, Resample, Times, collate
@@ -53,7 +53,7 @@ def test_images_become_the_channels_of_one_tensor(db: Database, tmp_path: Path) 
         sample = CohortDataset(cohort, stack="image", cache=cache)[2]
         assert sample["image"].shape == (5, 6, 5, 4) and torch.equal(sample["image"].as_tensor(), expected)
         assert not set(cohort.image_keys) & set(sample) and torch.equal(sample["lesion"], apart["lesion"])
-        assert sample["dce_times"].tolist() == [0.0, 62.0] and sample["trace_bvalues"].tolist() == [0.0, 800.0]
+        assert sample["dce.times"].tolist() == [0.0, 62.0] and sample["trace.bvalues"].tolist() == [0.0, 800.0]
     batch = collate([CohortDataset(cohort, stack="image")[i] for i in range(3)])
     assert batch["image"].shape == (3, 5, 6, 5, 4)
 
@@ -115,6 +115,20 @@ def test_a_lazy_pipeline_resamples_once(two_grids: Database) -> None:
     inner = (slice(None), *[slice(2, -2)] * 3)  # what lies outside the image is padded otherwise
     assert torch.allclose(eager["t1"][inner].as_tensor(), lazy["t1"][inner].as_tensor(), atol=1e-3)
     assert torch.equal(eager["t2"].as_tensor().float(), lazy["t2"].as_tensor().float())
+
+
+@pytest.mark.parametrize("steps", [[], [Flipd(["t2", "t1", "lesion"], 0)], [Rotate90d(["t2", "t1", "lesion"])]])
+def test_a_mask_has_no_fractions_in_a_lazy_pipeline_either(tmp_path: Path, steps: list[Any]) -> None:
+    tree = TreeMaker(tmp_path / "bids")
+    tree.image("01", "T2w", {"sequence": "T2w"}, array=voxels((12, 10, 8)))
+    other = AFFINE @ np.diag([1.3, 1.2, 1, 1])
+    tree.mask(tree.image("01", "T1w", {"sequence": "T1w"}, array=voxels((9, 8, 8)), affine=other))
+    cohort = Database(tree.finish()).cohort(
+        images={"t2": Q("T2w"), "t1": Q("T1w")}, labels={"lesion": Q(label="lesion")}, grid=Resample("t2"), qc=None
+    )
+    eager, lazy = (CohortDataset(cohort, Compose(steps, lazy=way))[0]["lesion"] for way in (False, True))
+    assert lazy.unique().tolist() == [0, 1]
+    assert torch.equal(eager.as_tensor(), lazy.as_tensor().to(torch.uint8))
 
 
 def test_a_batch_is_safe_to_save_and_to_compile(db: Database, tmp_path: Path) -> None:

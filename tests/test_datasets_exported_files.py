@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from treemaker import AFFINE, TreeMaker, small_trial, voxels, write_nifti
 
 from trialbids.datasets import Cohort, CohortDataset, Database, Q, ReadError
-from trialbids.datasets.exports.files import content, place, write_by
+from trialbids.datasets.exports.files import content, place, read_key, write_by
+from trialbids.datasets.reading.loading import LoadSequencesd
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,18 @@ def test_a_file_read_by_anybody_has_the_values_that_the_cohort_serves(
     assert image.header["sform_code"] or image.header["qform_code"]
 
 
+def test_what_is_written_anew_has_the_types_that_a_dataset_reads(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.nii.gz" for name in "ab"]
+    for n, path in enumerate(paths):
+        write_nifti(path, np.full((3, 4, 2), 60_000 + n, np.uint16), AFFINE)
+    sample = {"sample_id": "s", "x": tuple(map(str, paths))}
+    for side in ({}, {"x.union": True}, {"x.factor": (1.0, 0.5)}):
+        read, _ = read_key({**sample, **side}, "x", paths)
+        dataset = LoadSequencesd("x")({**sample, **side})["x"].numpy()
+        assert read.dtype == dataset.dtype
+        assert np.array_equal(np.moveaxis(read.reshape((*read.shape, 1)[:4]), -1, 0), dataset)
+
+
 def test_what_the_tree_holds_as_it_is_served_is_a_link(cohort: Cohort, tmp_path: Path) -> None:
     anew = {key: place(cohort[1], key, tmp_path / f"{key}.nii.gz").anew for key in cohort.keys}
     assert anew == {
@@ -64,7 +77,7 @@ def test_what_the_tree_holds_as_it_is_served_is_a_link(cohort: Cohort, tmp_path:
 
 
 def test_an_adc_that_is_already_in_the_unit_is_not_written_anew(cohort: Cohort, tmp_path: Path) -> None:
-    factors = {sample["sample_id"]: sample["adc_factor"] for sample in cohort}
+    factors = {sample["sample_id"]: sample["adc.factor"] for sample in cohort}
     unscaled = next(n for n, sample in enumerate(cohort) if factors[sample["sample_id"]] == 1.0)
     assert place(cohort[unscaled], "adc", tmp_path / "x.nii.gz").anew == ""
 
@@ -117,12 +130,12 @@ def test_an_uncompressed_image_is_compressed_not_linked_under_a_wrong_name(cohor
 def test_the_rows_of_one_label_of_a_table_are_taken(tmp_path: Path) -> None:
     table = tmp_path / "boxes.tsv"
     table.write_text("label\tlesion\ti1\tj1\tk1\ti2\tj2\tk2\nnodule\t1\t0\t0\t0\t2\t2\t2\ncyst\t1\t1\t1\t1\t3\t3\t3\n")
-    sample = {"sample_id": "a", "box": str(table), "box_table": "boxes", "box_rows": ["cyst"]}
+    sample = {"sample_id": "a", "box": str(table), "box.table": "boxes", "box.rows": ["cyst"]}
     assert place(sample, "box", tmp_path / "out.tsv").anew == "some of its rows"
     assert (tmp_path / "out.tsv").read_text().splitlines() == [
         "label\tlesion\ti1\tj1\tk1\ti2\tj2\tk2", "cyst\t1\t1\t1\t1\t3\t3\t3",
     ]  # fmt: skip
-    assert place({**sample, "box_rows": []}, "box", tmp_path / "all.tsv").anew == ""
+    assert place({**sample, "box.rows": []}, "box", tmp_path / "all.tsv").anew == ""
 
 
 def test_a_damaged_file_is_named_with_participant_and_session_and_nothing_is_left(
@@ -165,7 +178,7 @@ def test_whatever_the_type_and_scale_an_exported_file_is_physical(
     paths = [folder / f"{n}.nii.gz" for n in range(count)]
     for path, array in zip(paths, arrays, strict=True):
         write_nifti(path, array, AFFINE, None if (slope, inter) == (1.0, 0.0) else (slope, inter))
-    sample = {"sample_id": "a", "x": [str(path) for path in paths], "x_factor": factor, "x_unit": "u"}
+    sample = {"sample_id": "a", "x": [str(path) for path in paths], "x.factor": factor, "x.unit": "u"}
     place(sample, "x", folder / "out.nii.gz")
     values = np.asarray(nib.load(folder / "out.nii.gz").dataobj).reshape(3, 4, 2, count)
     for n, array in enumerate(arrays):

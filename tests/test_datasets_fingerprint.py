@@ -14,8 +14,8 @@ import pytest
 from treemaker import small_trial, write_nifti
 
 from trialbids.datasets import Categorical, Cohort, Database, Q, ReadError
-from trialbids.datasets.cohorts.cohort import Common
 from trialbids.datasets.cohorts.columnar import Columnar
+from trialbids.datasets.cohorts.common import Common
 from trialbids.datasets.cohorts.content import Content
 
 
@@ -101,7 +101,7 @@ def large(samples: int) -> Cohort:
         "session_id": ("ses-01",) * samples,
         "site": tuple(f"S{n % 20:02d}" for n in range(samples)),
         **paths,
-        **{f"{key}_factor": (1.0,) * samples for key in paths},
+        **{f"{key}.factor": (1.0,) * samples for key in paths},
     }
     files = [path for column in paths.values() for path in column]
     common = Common(

@@ -63,7 +63,7 @@ def test_every_fold_is_read_back_with_its_parts_values_and_types(cohort: Cohort,
         for key in cohort.keys:
             expected = np.moveaxis(tensors[key].numpy(), 0, -1)
             assert np.array_equal(np.asarray(row[key].dataobj).reshape(expected.shape), expected)
-        assert row["dce_times"] == pytest.approx(tensors["dce_times"].tolist())
+        assert row["dce.times"] == pytest.approx(tensors["dce.times"].tolist())
         assert row["orads"] == int(tensors["orads"])
 
 

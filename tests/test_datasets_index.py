@@ -124,6 +124,25 @@ def test_an_image_of_the_same_size_is_seen_to_change(
     assert db.images[1].voxels_sha256
 
 
+def test_without_an_index_a_file_with_the_time_of_before_is_still_read(root: Path) -> None:
+    """Size and time are those the manifest fits; that something happened only the time of the status tells."""
+    settle()
+    with_the_time_of_before(root / T2)
+    first, second, _ = Database(root, index=None).images
+    assert first.shape == (5, 6, 4) and not first.voxels_sha256
+    assert second.voxels_sha256
+
+
+def test_of_a_copy_the_manifest_tells_no_more_than_the_headers_do(root: Path) -> None:
+    settle()
+    copy = shutil.copytree(root, root.parent / "copy")
+    assert Database(copy, index=None).images == Database(root, index=None).images
+    with_the_time_of_before(copy / T2)
+    first, second, _ = Database(copy, index=None).images
+    assert first.shape == (5, 6, 4) and not first.voxels_sha256
+    assert second.voxels_sha256
+
+
 def test_links_and_rights_change_no_image(root: Path, tmp_path: Path) -> None:
     db = Database(root)
     before = db.images
@@ -178,6 +197,28 @@ def test_a_sidecar_of_a_participant_or_session_is_inherited(root: Path) -> None:
     assert db.refresh().changed == ("sub-02/ses-01/anat/sub-02_ses-01_T2w.nii.gz",)
     assert [image.adc_scale for image in db.images] == [None, 2.0, None]
     assert db.metadata(db.images[1])["ADCScale"] == 2.0 and "ADCScale" not in db.sidecar(db.images[1])
+
+
+def test_b_values_are_inherited_from_the_nearest_file(root: Path) -> None:
+    for label in ("01", "02"):
+        folder = root / f"sub-{label}" / "ses-01" / "dwi"
+        write_nifti(folder / f"sub-{label}_ses-01_dir-AP_dwi.nii.gz", voxels((4, 4, 3, 2)), AFFINE)
+    (root / "dwi.bval").write_text("0 500\n")
+    (root / "dir-PA_dwi.bval").write_text("0 1\n")
+    settle()
+    db = Database(root)
+    assert [image.record.bvalues for image in db.query(Q(suffix="dwi"))] == [(0, 500), (0, 500)]
+    (root / "sub-02" / "sub-02_dwi.bval").write_text("0 600\n")
+    db.refresh()
+    assert [image.record.bvalues for image in db.query(Q(suffix="dwi"))] == [(0, 500), (0, 600)]
+    (root / "dwi.bval").write_text("0 700\n")
+    beside = root / "sub-02" / "ses-01" / "dwi" / "sub-02_ses-01_dir-AP_dwi.bval"
+    beside.write_text("0 800\n")
+    db.refresh()
+    assert [image.record.bvalues for image in db.query(Q(suffix="dwi"))] == [(0, 700), (0, 800)]
+    beside.write_text("none\n")
+    (problem,) = Database(root).problems
+    assert problem.path.endswith("dwi.nii.gz") and "_dwi.bval cannot be read" in problem.reason
 
 
 def test_tables_are_those_of_now(root: Path) -> None:

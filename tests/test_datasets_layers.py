@@ -8,6 +8,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,6 +138,20 @@ def test_what_is_written_comes_back(value: Any) -> None:
         with Blob(Path(folder) / "one.blob") as blob:
             blob.check()
             assert equal(decode(blob.body, blob, []), value)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float16", "complex64"])
+def test_types_that_numpy_has_not_come_back(tmp_path: Path, name: str) -> None:
+    value = torch.linspace(-2, 2, 6000).reshape(2, 3000).to(getattr(torch, name)).T
+    words, arrays = encode({"small": value[:3], "large": value}, [])
+    write_blob(tmp_path / "one.blob", words, arrays)
+    with Blob(tmp_path / "one.blob") as blob:
+        back = decode(blob.body, blob, [])
+    for key, expected in (("small", value[:3]), ("large", value)):
+        assert back[key].dtype == expected.dtype and torch.equal(
+            back[key].to(torch.complex64), expected.to(torch.complex64)
+        )
+    assert back["large"].stride() == value.stride()
 
 
 def test_a_metatensor_keeps_its_notes(tmp_path: Path) -> None:

@@ -204,3 +204,49 @@ def test_a_folder_with_another_name_and_a_cohort_without_labels_are_refused(tree
         nnunet.write(cohort, None, tmp_path / "lesions")
     with pytest.raises(ExportError, match="the cohort has no label"):
         nnunet.write(cohort, None, tmp_path / "Dataset501_Lesion")
+
+
+def organs(root: Path, *tables: str) -> Cohort:
+    """A participant a table of regions, each with the value 1 above the value 2."""
+    maker = TreeMaker(root)
+    for number, rows in enumerate(tables):
+        image = maker.image(f"{number:02d}", "T2w", {"sequence": "T2w"})
+        path = maker.root / f"derivatives/annotations/sub-{number:02d}/ses-01/anat/sub-{number:02d}_ses-01_dseg.nii.gz"
+        write_nifti(path, box(0, 0, 0) + box(3, 3, 2, value=2), AFFINE)
+        source = f"bids:raw:{image.relative_to(maker.root).as_posix()}"
+        write_json(path.with_name(f"{path.name[:-7]}.json"), {"Sources": [source]})
+        if rows:
+            path.with_name(f"{path.name[:-7]}.tsv").write_text(f"index\tname\n{rows}")
+    labels = {"seg": Q(suffix="dseg", scope="annotations")}
+    return Database(maker.finish()).cohort(images={"t2": Q("T2w")}, labels=labels)
+
+
+def test_each_label_map_is_read_by_its_own_table(tmp_path: Path) -> None:
+    cohort = organs(tmp_path / "bids", "1\tliver\n2\ttumour\n", "1\ttumour\n2\tliver\n")
+    out = tmp_path / "Dataset001_Organs"
+    notes = nnunet.write(cohort, None, out).notes
+    assert read(out / "dataset.json")["labels"] == {"background": 0, "liver": 1, "tumour": 2}
+    first, second = (voxels_of(out / "labelsTr" / f"sub-0{n}_ses-01.nii.gz") for n in (0, 1))
+    np.testing.assert_array_equal(first, box(0, 0, 0) + box(3, 3, 2, value=2))
+    np.testing.assert_array_equal(second, box(0, 0, 0, value=2) + box(3, 3, 2))
+    assert (out / "labelsTr" / "sub-00_ses-01.nii.gz").is_symlink()
+    assert "label: 1 written anew: its values brought to those of dataset.json." in notes
+
+
+def test_a_value_that_only_another_file_names_is_refused_with_both_files(tmp_path: Path) -> None:
+    cohort = organs(tmp_path / "bids", "1\tliver\n2\ttumour\n", "")
+    with pytest.raises(ExportError, match=r"sub-01_ses-01_dseg\.nii\.gz has the value 1 .*sub-00.* calls it liver"):
+        nnunet.write(cohort, None, tmp_path / "Dataset001_Organs")
+
+
+def test_images_with_voxels_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    maker = TreeMaker(tmp_path / "bids")
+    for label in ("01", "02"):
+        values = np.ones(SHAPE, np.float32)
+        values[0, 0, 0] = np.nan if label == "02" else 0
+        maker.mask(maker.image(label, "T2w", {"sequence": "T2w"}, array=values))
+    cohort = Database(maker.finish()).cohort(images={"t2": Q("T2w")}, labels={"lesion": Q(label="lesion")})
+    notes = nnunet.write(cohort, None, tmp_path / "Dataset001_Nan").notes
+    assert any(
+        note.startswith("t2: 1 cases have voxels that are NaN or infinite, such as sub-02 ses-01") for note in notes
+    )

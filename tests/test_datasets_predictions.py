@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from treemaker import TreeMaker
 
 from trialbids.datasets import Database, Q
 from trialbids.datasets.errors import PredictionError, QueryError
+from trialbids.datasets.predictions import writer as writer_module
 from trialbids.datasets.predictions.grid import put_back
 from trialbids.datasets.predictions.handler import SavePredictions
 from trialbids.datasets.predictions.writer import PredictionWriter
@@ -354,3 +355,58 @@ def test_a_handler_writes_every_prediction_of_an_engine(tmp_path: Path) -> None:
     SavePredictions(case.writer(overwrite=True)).attach(wrong)
     with pytest.raises(PredictionError, match="has no 'pred'; it has logits"):
         wrong.run([batch])
+
+
+def test_the_short_floats_of_autocast_are_written(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    sample = case.sample()
+    (path,) = case.writer(kind="probseg").write(sample["lesion"].to(torch.bfloat16) / 2, sample)
+    assert np.array_equal(voxels(path), lesion() / 2)
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_process_that_ends_while_writing_leaves_no_image_that_is_not_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    case = Case(tmp_path)
+    sample = case.sample()
+    writer = case.writer()
+    left = iter(range(written))
+
+    def ending(real: Callable[..., None]) -> Callable[..., None]:
+        def write(*given: Any) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            real(*given)
+
+        return write
+
+    with monkeypatch.context() as patched:
+        for name in ("write_new", "write_over"):
+            patched.setattr(writer_module, name, ending(getattr(writer_module, name)))
+        with pytest.raises(KeyboardInterrupt):
+            writer.write(sample["lesion"], sample)
+    assert not list((case.root / "derivatives/unet-v1").rglob("*.nii.gz"))
+    (path,) = case.writer().write(sample["lesion"], sample)
+    with pytest.raises(PredictionError, match="is there already"):
+        case.writer().write(sample["lesion"], sample)
+    assert np.array_equal(voxels(path), lesion())
+
+
+def test_an_image_without_its_sidecar_is_written_again(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    sample = case.sample()
+    (path,) = case.writer().write(sample["lesion"], sample)
+    sidecar = path.with_name(path.name.replace(".nii.gz", ".json"))
+    sidecar.unlink()
+    assert case.writer().write(sample["lesion"], sample) == (path,)
+    assert sidecar.is_file() and np.array_equal(voxels(path), lesion())
+
+
+@pytest.mark.parametrize("other", [{"participant_id": "sub-B"}, {"session_id": "ses-02"}])
+def test_the_image_must_be_of_the_participant_and_session_of_the_sample(tmp_path: Path, other: dict[str, str]) -> None:
+    case = Case(tmp_path)
+    sample = case.sample()
+    with pytest.raises(PredictionError, match=r"read from sub-A/ses-01/.*which is another's"):
+        case.writer().write(sample["lesion"], {**sample, **other})
+    assert not list((case.root / "derivatives/unet-v1").rglob("*.nii.gz"))

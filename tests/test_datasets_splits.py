@@ -172,6 +172,13 @@ def test_every_kind_of_column_is_balanced_better_than_by_chance(column: str, lev
     assert alike < 0.6 * sum(spread([], seed) for seed in range(4))
 
 
+def test_a_finding_that_is_not_known_is_no_absence() -> None:
+    given = [{"person": f"{n:02d}", "crib": 0, "cyst": None if n < 4 else 0} for n in range(8)]
+    cohort = cohort_of(given, targets={"found": MultiLabel(("crib", "cyst"), gaps="mask")})
+    found = cohort.split(k=2, stratify="found").report().parts[1].levels
+    assert found == {("found", "n/a"): 2, ("found", "none"): 2, ("site", "S01"): 4}
+
+
 def test_the_report_counts_parts_and_names_levels_that_are_too_rare() -> None:
     cohort = cohort_of([{"person": f"{i:02d}", "grade": "rare" if i == 3 else "common"} for i in range(20)])
     report = cohort.split(k=4, test=0.2, stratify="grade").report()

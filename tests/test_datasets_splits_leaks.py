@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from people import cohort_of, image
-from treemaker import TreeMaker, voxels
+from treemaker import TreeMaker, small_trial, voxels, write_nifti
 
 from trialbids.datasets import Cohort, Database, Q
 from trialbids.datasets.errors import LeakError, SplitError
@@ -67,9 +70,23 @@ def test_aliases_from_a_table(tmp_path: Path) -> None:
     table.write_text("id\tis\nsub-03\tsub-07\nsub-03\tsub-08\n")
     with pytest.raises(SplitError, match="sub-03 is said to be sub-07 and sub-08"):
         cohort_of(rows()).split(k=3, aliases=table)
+    table.write_text("id\tis\nsub-03\tn/a\nsub-04\tn/a\n")
+    with pytest.raises(SplitError, match="a row has no id or no is"):
+        cohort_of(rows()).split(k=3, aliases=table)
     table.write_text("id\tof\nsub-03\tsub-07\n")
     with pytest.raises(SplitError, match="has no column 'is'"):
         cohort_of(rows()).split(k=3, aliases=table)
+
+
+@pytest.mark.parametrize("empty", [None, "", float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+@pytest.mark.parametrize("column", [dict, lambda given: pd.Series(given, dtype=object)])
+def test_who_is_in_no_group_is_tied_to_nobody(empty: Any, column: Any) -> None:
+    given = {f"sub-{row['person']}": empty for row in rows()} | {"sub-03": "F1", "sub-07": "F1"}
+    plain = cohort_of(rows()).split(k=6, groups={"sub-03": "F1", "sub-07": "F1"})
+    assert cohort_of(rows()).split(k=6, groups=column(given)).words == plain.words
+    same = cohort_of(rows()).split(k=6, aliases={"sub-03": "sub-07"})
+    people = {f"sub-{row['person']}": empty for row in rows()} | {"sub-03": "sub-07"}
+    assert cohort_of(rows()).split(k=6, aliases=column(people)).words == same.words
 
 
 def test_of_many_leaks_the_first_are_named_and_all_are_counted() -> None:
@@ -103,8 +120,29 @@ def test_voxels_of_a_released_tree_are_known_and_equal_masks_are_none_of_its_bus
     assert "sub-02" in str(error.value) and "sub-07" in str(error.value)
 
 
-def test_without_a_manifest_the_voxels_are_read_where_that_is_asked_for(tree: TreeMaker) -> None:
-    splits = lesion_cohort(tree.finish(manifest=False)).split(k=8)
+def test_without_a_manifest_copies_of_a_file_are_found(tree: TreeMaker) -> None:
+    root = tree.finish(manifest=False)
+    cohort = lesion_cohort(root)
+    copied = sorted(root.rglob("sub-07*_T2w.nii.gz"))[0]
+    with copied.open("rb") as file:
+        content = gzip.decompress(file.read())
+    copied.write_bytes(gzip.compress(content, 1))  # another file of the same content
+    with pytest.raises(LeakError, match=r"sub-02_ses-01_T2w.nii.gz and sub-07/ses-01/anat/sub-07_ses-01_T2w.nii.gz"):
+        cohort.split(k=8)
+    splits = lesion_cohort(root).split(k=2, aliases={"sub-02": "sub-07"})
+    splits.check(content=True)
+
+
+def test_without_a_manifest_the_split_says_what_was_not_compared(tree: TreeMaker) -> None:
+    root = tree.finish(manifest=False)
+    moved = sorted(root.rglob("sub-07*_T2w.nii.gz"))[0]
+    write_nifti(moved, voxels((4, 4, 3), seed=2), np.diag([1.0, 1, 3, 1]))
+    splits = Database(root).cohort(images={"t2": Q("T2w")}, qc=None).split(k=8)
+    assert splits.notes[0].startswith("8 of 8 images have no hash of their voxels in the tree, and were not compared")
+    assert "check(content=True)" in str(splits.report())
     with pytest.raises(LeakError, match=r"sub-02_ses-01_T2w.nii.gz and sub-07/ses-01/anat/sub-07_ses-01_T2w.nii.gz"):
         splits.check(content=True)
-    lesion_cohort(tree.root).split(k=2, aliases={"sub-02": "sub-07"}).check(content=True)
+
+
+def test_a_tree_with_a_manifest_has_nothing_to_note(tmp_path: Path) -> None:
+    assert Database(small_trial(tmp_path)).cohort(images={"t2": Q("T2w")}, qc=None).split(k=2).notes == ()

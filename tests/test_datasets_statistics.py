@@ -272,3 +272,16 @@ def test_labels_and_gaps(tmp_path: Path) -> None:
     assert class_weights(cohort, "found", whole=True).tolist() == pytest.approx([2.0, 3.0])
     with pytest.raises(QueryError, match=r"'found' holds .* it has no classes"):
         sample_weights(cohort, "found", whole=True)
+
+
+def test_a_label_that_every_sample_has_has_no_weight(tmp_path: Path) -> None:
+    tree = TreeMaker(tmp_path / "bids")
+    for n, (crib, cyst) in enumerate([(1, 1), (1, 0), (None, 1)]):
+        tree.participant(f"0{n}", crib=crib, cyst=cyst, node=0)
+        tree.image(f"0{n}", "T2w", {"sequence": "T2w"}, array=voxels((2, 2, 2)))
+    cohort = Database(tree.finish()).cohort(
+        images={"t2": Q("T2w")}, targets={"found": MultiLabel(("crib", "cyst", "node"), gaps="mask")}
+    )
+    with pytest.raises(CohortError, match="no sample of 'found' is without 'crib' or 'node', so it has no weight"):
+        class_weights(cohort, "found", whole=True)
+    assert class_weights(cohort, "found", absent="zero", whole=True).tolist() == [0.0, 0.5, 0.0]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from treemaker import TreeMaker
 
-from trialbids.datasets import CohortError, Database, Q, QueryError
+from trialbids.datasets import Cache, CohortDataset, CohortError, Database, Q, QueryError, collate
 from trialbids.datasets.cohorts.cohort import Cohort
 from trialbids.datasets.cohorts.targets import Categorical, MultiLabel, Regression, Survival, Target
 
@@ -112,6 +114,8 @@ def test_a_target_that_cannot_be_meant(db: Database, target: Target, words: str)
         lambda: Categorical("a", classes=(1, 1)),
         lambda: MultiLabel(("a", "a")),
         lambda: MultiLabel(("a", "b"), classes=("c", "d")),
+        lambda: MultiLabel(("a",), classes=("c",)),
+        lambda: MultiLabel("a", classes=("b", "None")),
         lambda: MultiLabel("a", separator=""),
         lambda: Survival("a", "a"),
     ],
@@ -120,6 +124,44 @@ def test_a_target_that_contradicts_itself(make: object) -> None:
     assert callable(make)
     with pytest.raises(QueryError):
         make()
+
+
+def test_one_column_of_flags_is_no_listing(db: Database) -> None:
+    made = cohort(db, crib=MultiLabel(("crib",)))
+    assert made.classes == {"crib": ("crib",)}
+    assert [sample["crib"] for sample in made] == [[1.0], [0.0], [0.0], [0.0], [1.0]]
+    with pytest.raises(QueryError, match=r"MultiLabel\(\('score',\)\): the column 'score' holds 2; expected 0/1"):
+        cohort(db, x=MultiLabel(("score",)))
+
+
+def test_the_word_for_nothing_may_be_in_capitals() -> None:
+    cells = {"found": ["None", "cyst", "NONE", "none ", None]}
+    target = MultiLabel("found").fit(cells.__getitem__)
+    assert target.classes == ("cyst",)
+    assert [target.encode({"found": cell}) for cell in cells["found"][:4]] == [(0.0,), (1.0,), (0.0,), (0.0,)]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_target_of_several_numbers_is_a_tensor_once_it_is_read(db: Database, cached: bool, tmp_path: Path) -> None:
+    made = cohort(
+        db,
+        score=Categorical("score"),
+        age=Regression("grade"),
+        crib=MultiLabel(("crib",)),
+        both=MultiLabel(("crib", "cyst"), gaps="mask"),
+        os=Survival("months", "died"),
+    )
+    dataset = CohortDataset(made, cache=Cache(tmp_path) if cached else None)
+    sample = dataset[0]
+    assert {name: (sample[name].dtype, sample[name].tolist()) for name in ("crib", "both", "os")} == {
+        "crib": (torch.float32, [1.0]),
+        "both": (torch.float32, [1.0, 0.0]),
+        "os": (torch.float32, [12.5, 1.0]),
+    }
+    batch = collate([dataset[n] for n in range(2)])
+    assert torch.equal(batch["os"], torch.tensor([[12.5, 1.0], [30.0, 0.0]]))
+    assert batch["both"].shape == (2, 2) and batch["crib"].shape == (2, 1)
+    assert batch["score"].dtype == torch.int64 and batch["age"].dtype == torch.float32
 
 
 def test_the_report_says_what_a_model_cannot_learn(db: Database) -> None:

@@ -51,7 +51,7 @@ def test_subjects_have_the_values_of_the_cohort(cohort: Cohort) -> None:
     check(found, cohort)
     assert isinstance(found[0]["lesion"], torchio.LabelMap)
     assert isinstance(found[0]["adc"], torchio.ScalarImage)
-    assert list(found[0]["dce_times"]) == pytest.approx([0.0, 62.0])
+    assert list(found[0]["dce.times"]) == pytest.approx([0.0, 62.0])
 
 
 def test_subjects_go_to_a_worker_and_through_a_transform(cohort: Cohort) -> None:

@@ -59,9 +59,9 @@ def test_shapes_values_and_units_of_a_sample(db: Database) -> None:
     for channel, path in enumerate(row["dce"]):
         assert np.array_equal(sample["dce"][channel].numpy(), values(path))
     assert np.array_equal(sample["trace"].numpy(), np.moveaxis(values(row["trace"])[..., [0, 2]], -1, 0))
-    assert sample["dce_times"].tolist() == [0.0, 62.0, 124.5] and sample["trace_bvalues"].tolist() == [0.0, 800.0]
+    assert sample["dce.times"].tolist() == [0.0, 62.0, 124.5] and sample["trace.bvalues"].tolist() == [0.0, 800.0]
     assert torch.allclose(sample["adc"].affine, torch.from_numpy(AFFINE), atol=1e-5)
-    assert not [key for key in sample if key.endswith(("_factor", "_volumes", "_unit"))]
+    assert not [key for key in sample if key.endswith((".factor", ".volumes", ".unit"))]
 
 
 def test_adc_is_in_one_unit_whatever_was_stored(db: Database) -> None:
@@ -169,6 +169,13 @@ def test_shapes_that_differ() -> None:
         collate(batch, ragged="crop")
     with pytest.raises(CollateError, match="is a tensor in some samples only"):
         collate([sample("sub-01", t2=small), sample("sub-02", t2="")])
+
+
+def test_an_affine_is_not_lost_beside_a_plain_tensor() -> None:
+    batch = [sample("sub-01", t2=torch.zeros(1, 2, 2, 2)), sample("sub-02", t2=MetaTensor(torch.zeros(1, 2, 2, 2)))]
+    for order in (batch, batch[::-1]):
+        with pytest.raises(CollateError, match="'t2' has no affine in sub-01, where"):
+            collate(order)
 
 
 def test_numbers_become_tensors_and_words_a_list() -> None:

@@ -50,8 +50,8 @@ def test_every_sample_is_read_back_with_its_values_and_facts(cohort: Cohort, tmp
             assert np.array_equal(values.reshape(expected.shape), expected)
         facts = got["json"]
         assert facts["orads"] == sample["orads"] and facts["site"] == sample["site"]
-        assert facts["dce_times"] == sample["dce_times"] and facts["adc_unit"] == "1e-6 mm2/s"
-        assert "adc_factor" not in facts and "t2" not in facts
+        assert facts["dce.times"] == sample["dce.times"] and facts["adc.unit"] == "1e-6 mm2/s"
+        assert "adc.factor" not in facts and "t2" not in facts
 
 
 def test_parts_are_those_of_the_splits(cohort: Cohort, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trialbids.mappings.imageterms import FAMILIES
 
 from ..files.names import natural
 from ..index.image import Image, same_grid
 from .query import Q, Times
+from .timing import TIMING, Metadata, volume_times
 from .uptake import NoUptake
 
 QC_ORDER = ("pass", "waived", "warn")
@@ -70,7 +72,7 @@ def acquisitions(images: Iterable[Image]) -> list[tuple[Image, ...]]:
         return [images]
     groups: dict[tuple[str, ...], list[Image]] = {}
     for image in images:
-        if image.scope == "annotations":
+        if image.scope != "raw":
             groups.setdefault((image.participant_id, image.session_id, *drawing(image)), []).append(image)
             continue
         sequence = image.record.sequence
@@ -91,8 +93,11 @@ def drawing(image: Image) -> tuple[str, ...]:
     return (image.label, image.reader, image.datatype, image.suffix, *others, *image.sources)
 
 
-def resolve(query: Q, images: Sequence[Image], suv: Callable[[Image], float]) -> Source:
-    """What to read of one acquisition; ``suv`` gives the factor of a PET image. Raises :class:`Unusable`."""
+def resolve(query: Q, images: Sequence[Image], suv: Callable[[Image], float], metadata: Metadata) -> Source:
+    """What to read of one acquisition; ``suv`` gives the factor of a PET image, ``metadata`` what the sidecars say.
+
+    Raises :class:`Unusable`.
+    """
     if images[0].is_table:
         return Source(images=tuple(images), rows=query.label, unit="voxel")
     for image in images:
@@ -100,12 +105,12 @@ def resolve(query: Q, images: Sequence[Image], suv: Callable[[Image], float]) ->
             raise Unusable(f"{image.path}: its header cannot be read")
         if not same_grid(image, images[0]):
             raise Unusable(f"{image.path}: its grid differs from that of {images[0].path}, of the same acquisition")
-    if images[0].scope == "annotations":
+    if images[0].scope != "raw":
         indices = query.indices(images[0]) if images[0].suffix == "dseg" else ()
         return Source(images=tuple(images), union=len(images) > 1, indices=indices, unit="label")
     sequence = images[0].record.sequence
     if sequence == "DCE":
-        return _dynamic(query, images)
+        return _dynamic(query, images, metadata)
     if query.phases is not None:
         raise Unusable(f"{images[0].path}: phases= was asked of {sequence}, which is not a dynamic series")
     if sequence in FAMILIES["diffusion"]:
@@ -139,35 +144,59 @@ def _scale(query: Q, image: Image, suv: Callable[[Image], float]) -> tuple[float
     return (1.0 if abs(factor - 1.0) < 1e-9 else factor), "1e-6 mm2/s"
 
 
-def _dynamic(query: Q, images: Sequence[Image]) -> Source:
+def _dynamic(query: Q, images: Sequence[Image], metadata: Metadata) -> Source:
     if query.bvalues:
         raise Unusable(f"{images[0].path}: bvalues= was asked of DCE, which is not diffusion-weighted")
-    known = all(image.record.phase_time_s is not None for image in images)
-    times = {image.path: image.record.phase_time_s if known else float("nan") for image in images}
-    if known:
-        images = sorted(images, key=lambda image: times[image.path] or 0.0)
+    images = sorted(images, key=lambda image: (image.record.phase_index or 0, natural(image.path)))
+    phases = [_Phase(image, n, t) for image in images for n, t in enumerate(volume_times(image, metadata))]
+    placed = len(images) == 1 or all(image.record.phase_time_s is not None for image in images)
+    if placed and all(phase.time == phase.time for phase in phases):
+        phases.sort(key=lambda phase: phase.time)
+    elif query.phases is not None:
+        raise Unusable(_untimed(images))
     else:
-        images = sorted(images, key=lambda image: (image.record.phase_index or 0, natural(image.path)))
+        phases = [phase._replace(time=float("nan")) for phase in phases]
     if query.phases is not None:
-        if not known:
-            raise Unusable(f"{images[0].path}: the times of its phases are not known")
-        images = _nearest_phases(query.phases, images)
-    unit = images[0].units or "arbitrary"
-    stamps = [time for image in images for time in [times[image.path] or 0.0] * image.volumes]
-    return Source(images=tuple(images), times=tuple(stamps), unit=unit)
+        phases = _nearest_phases(query.phases, phases)
+    return Source(
+        images=tuple(phase.image for phase in phases),
+        volumes=tuple(phase.volume for phase in phases) if any(image.volumes > 1 for image in images) else None,
+        times=tuple(phase.time for phase in phases),
+        unit=images[0].units or "arbitrary",
+    )
 
 
-def _nearest_phases(wanted: Times, images: Sequence[Image]) -> list[Image]:
-    chosen: list[Image] = []
+class _Phase(NamedTuple):
+    """One volume of a dynamic series, and its time in s, NaN where it is not known."""
+
+    image: Image
+    volume: int
+    time: float
+
+
+def _untimed(images: Sequence[Image]) -> str:
+    several = next((image for image in images if image.volumes > 1), None)
+    if several is None:
+        return f"{images[0].path}: the times of its phases are not known"
+    return (
+        f"{several.path}: the times of its {several.volumes} volumes are not known; its sidecar needs {TIMING[0]}, one "
+        "rising value (s) a volume"
+    )
+
+
+def _nearest_phases(wanted: Times, phases: Sequence[_Phase]) -> list[_Phase]:
+    chosen: list[_Phase] = []
     for time in wanted.times:
-        nearest = min(images, key=lambda image: abs((image.record.phase_time_s or 0.0) - time))
-        at = nearest.record.phase_time_s or 0.0
-        if abs(at - time) > wanted.tolerance:
+        nearest = min(phases, key=lambda phase: abs(phase.time - time))
+        if abs(nearest.time - time) > wanted.tolerance:
             raise Unusable(
-                f"{images[0].path}: no phase within {wanted.tolerance:g} s of {time:g} s, nearest at {at:g} s"
+                f"{phases[0].image.path}: no phase within {wanted.tolerance:g} s of {time:g} s, nearest at "
+                f"{nearest.time:g} s"
             )
         if nearest in chosen:
-            raise Unusable(f"{nearest.path}: the phase at {at:g} s is the nearest to two of the times asked")
+            raise Unusable(
+                f"{nearest.image.path}: the phase at {nearest.time:g} s is the nearest to two of the times asked"
+            )
         chosen.append(nearest)
     return chosen
 

@@ -11,8 +11,9 @@ from ..index.image import Image
 from .acquisition import acquisitions
 from .asking import Filter, where_of
 from .choosing import Chooser, Refusal, drawn_elsewhere
-from .cohort import Cohort, Common
+from .cohort import Cohort
 from .columnar import Columnar
+from .common import Common
 from .facts import Facts
 from .grids import check_channels, check_grids, odd_one
 from .lesions import choose_drawings, lesion_masks, lesion_units
@@ -56,7 +57,7 @@ class _Builder:
         self.apply_where()
         targets = self.fit_targets()
         self.check_vocabulary_of_tree()
-        for key in self.queries:
+        for key in sorted(self.queries, key=lambda key: self.queries[key].scope != "raw"):
             self.find(key)
         self.decide_missing()
         self.decide_drawings()
@@ -144,7 +145,12 @@ class _Builder:
     def find(self, key: str) -> None:
         """Choose what every unit reads for one key, or note why there is nothing."""
         chooser = Chooser(
-            key, self.queries[key], duplicates=self.request.duplicates, refusal=self.refusal_of(key), suv=self.suv
+            key,
+            self.queries[key],
+            duplicates=self.request.duplicates,
+            refusal=self.refusal_of(key),
+            suv=self.suv,
+            metadata=self.db.metadata,
         )
         by_unit: dict[tuple[str, str], list[Image]] = {}
         for image in self.matching[key]:
@@ -157,13 +163,15 @@ class _Builder:
             chooser.choose(unit, own or by_unit.get((unit.participant_id, unit.session_id), []))
 
     def refusal_of(self, key: str) -> Refusal:
-        """An image must be good enough, a label drawn on an image of the sample; of lesions this is asked later."""
-        if key in self.request.images:
+        """An image must be good enough, a label or a prediction made of an image of the sample; of lesions this is
+        asked later."""
+        if self.queries[key].scope == "raw":
             return lambda unit, group: next(
                 (f"{image.path}: {why}" for image in group if (why := self.quality.objection(image))), None
             )
-        keys = tuple(self.request.images)
-        return lambda unit, group: None if key == self.request.lesion else drawn_elsewhere(unit, group[0], keys)
+        keys = tuple(name for name in self.request.images if self.queries[name].scope == "raw")
+        asked = key != self.request.lesion and keys
+        return lambda unit, group: drawn_elsewhere(unit, group[0], keys) if asked else None
 
     def suv(self, unit: Unit, image: Image) -> float:
         """The factor of a PET image. Raises :class:`NoUptake`."""

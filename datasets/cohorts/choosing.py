@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ..index.image import Image
 from .acquisition import Source, Unusable, acquisitions, qc_rank, resolve
 from .query import Q
+from .timing import Metadata
 from .units import Unit
 
 Refusal = Callable[[Unit, Sequence[Image]], str | None]
@@ -16,7 +17,8 @@ Refusal = Callable[[Unit, Sequence[Image]], str | None]
 class Chooser:
     """The choice for one key, unit by unit: what it reads, or why there is nothing, or that several answer.
 
-    ``refusal`` says why an acquisition is not taken, ``suv`` the factor of a PET image.
+    ``refusal`` says why an acquisition is not taken, ``suv`` the factor of a PET image, ``metadata`` what the sidecars
+    say of an image.
     """
 
     def __init__(
@@ -27,8 +29,10 @@ class Chooser:
         duplicates: str,
         refusal: Refusal,
         suv: Callable[[Unit, Image], float],
+        metadata: Metadata,
     ) -> None:
-        self._key, self._query, self._duplicates, self._refusal, self._suv = key, query, duplicates, refusal, suv
+        self._key, self._query, self._duplicates, self._refusal = key, query, duplicates, refusal
+        self._suv, self._metadata = suv, metadata
 
     def choose(self, unit: Unit, candidates: Sequence[Image]) -> None:
         """Note in the unit what it reads for the key."""
@@ -42,7 +46,7 @@ class Chooser:
                 reasons.append(reason)
                 continue
             try:
-                source = resolve(self._query, group, lambda image: self._suv(unit, image))
+                source = resolve(self._query, group, lambda image: self._suv(unit, image), self._metadata)
                 usable.append((qc_rank(group), source))
             except Unusable as error:
                 reasons.append(str(error))

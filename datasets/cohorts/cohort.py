@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-import pickle
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -17,44 +15,21 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..errors import CohortError, QueryError, listing
+from ..errors import QueryError
 from ..files.places import Place
 from .columnar import Columnar
-from .content import Content
+from .common import Common
+from .grids import raise_off_grid
+from .packing import packed, unpacked
 from .policies import Resample
-from .report import Count, Dropped, Multiplicity, Report
+from .report import Report
+from .rows import paths_of
 from .targets import Target
 
 if TYPE_CHECKING:
     from ..splits.splits import Splits
 
-__all__ = ["Cohort", "Common", "Count", "Dropped", "Multiplicity", "Report"]
 IDENTITY = ("sample_id", "participant_id", "session_id", "site")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Common:
-    """What a cohort and all its parts share.
-
-    ``sha256`` and ``studies`` hold, by path, the hash of the voxels and the keyed study UID where they are known;
-    ``refused`` why a clinical column has no one value for a sample; ``description`` the request in words.
-    """
-
-    root: Place
-    image_keys: tuple[str, ...]
-    label_keys: tuple[str, ...] = ()
-    targets: Mapping[str, Target] = field(default_factory=dict)
-    resample: Resample | None = None
-    report: Report = field(default_factory=lambda: Report((), ()))
-    description: str = ""
-    sha256: Mapping[str, str] = field(default_factory=dict)
-    studies: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def content(self) -> Content:
-        """The content of the files, each looked at once."""
-        return Content(self.root, self.sha256)
 
 
 class Cohort(Sequence[dict[str, Any]]):
@@ -62,13 +37,14 @@ class Cohort(Sequence[dict[str, Any]]):
 
     A sample holds ``sample_id``, ``participant_id``, ``session_id``, ``site``, the targets, and for every key of
     images and labels the path of its file, a list of paths (the phases of a DCE), or ``""`` where it is missing and
-    to be masked. Beside an image key stand ``<key>_unit`` and ``<key>_factor`` (from rescaled values to the unit),
-    ``<key>_qc`` (its verdict, the worst of several) and, where they apply, ``<key>_times`` (s), ``<key>_bvalues``
-    (s/mm²), ``<key>_volumes`` and ``<key>_fields`` (a dict of the sidecar fields asked for); ``present`` has a flag
-    for every key where missing ones are masked, and ``<key>_dtype`` the type of their zeros. A label that is made of
-    several masks has ``<key>_union``, one from regions of a label map ``<key>_indices``, a table of boxes or points
-    ``<key>_table`` and ``<key>_rows``. A :class:`MultiLabel` or :class:`Survival` target is a list of floats.
-    :class:`LoadSequencesd` reads such a dict; so does MONAI's ``LoadImaged``, without factor and volumes.
+    to be masked. Beside an image key stand ``<key>.unit`` and ``<key>.factor`` (from rescaled values to the unit),
+    ``<key>.qc`` (its verdict, the worst of several) and, where they apply, ``<key>.times`` (s), ``<key>.bvalues``
+    (s/mm²), ``<key>.volumes`` and ``<key>.fields`` (a dict of the sidecar fields asked for); ``present`` has a flag
+    for every key where missing ones are masked, and ``<key>.dtype`` the type of their zeros. A label that is made of
+    several masks has ``<key>.union``, one from regions of a label map ``<key>.indices``, a table of boxes or points
+    ``<key>.table`` and ``<key>.rows``; what is to be resampled has ``<key>.onto``. A :class:`MultiLabel` or :class:`Survival` target is a list of floats.
+    :class:`LoadSequencesd` reads such a dict; so does MONAI's ``LoadImaged``, without factor, volumes and
+    resampling.
 
     Two cohorts are equal where their fingerprints are. Cohorts are made by :meth:`Database.cohort`.
     """
@@ -185,7 +161,7 @@ class Cohort(Sequence[dict[str, Any]]):
     def files(self) -> tuple[str, ...]:
         """The paths of all files that the samples read, relative to the root, sorted."""
         columns = (self._samples.columns[key] for key in self.keys)
-        return tuple(sorted({path for column in columns for value in column for path in _listed(value)}))
+        return tuple(sorted({path for column in columns for value in column for path in paths_of(value)}))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -273,31 +249,16 @@ class Cohort(Sequence[dict[str, Any]]):
         """
         if self.resample is not None or not any(self._odd):
             return
-        first = self.image_keys[0]
-        lines: list[str] = []
-        for n, key in enumerate(self._odd):
-            if key:
-                row = self._samples.row(n)
-                start = next(_listed(row[k])[0] for k in (first, *self.image_keys) if row[k])
-                who = " ".join(filter(None, (row["participant_id"], row["session_id"])))
-                lines.append(f"{who}: {_listed(row[key])[0]} and {start}")
-        raise CohortError(
-            f"The images of {len(lines)} samples lie on different grids and cannot be one `image`; ask for the cohort "
-            f"with grid=Resample(to={first!r}):\n{listing(lines)}"
-        )
+        raise_off_grid(self.image_keys, map(self._samples.row, range(len(self))), self._odd)
 
     def __getstate__(self) -> bytes:
         """Small, as workers get it: only the files of its own samples, hashes as bytes, all compressed."""
-        paths = list(self.files)
-        hashes = [bytes.fromhex(self.identities.get(path, "")) for path in paths]
-        fingerprint = self.__dict__.get("fingerprint")
         bare = replace(self._common, sha256={}, studies=dict(self.studies))
-        state = (bare, self._samples, self._facts, self._odd, paths, hashes, fingerprint, self.part)
-        return zlib.compress(pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL), level=3)
+        rest = (bare, self._samples, self._facts, self._odd, self.__dict__.get("fingerprint"), self.part)
+        return packed(rest, self.files, self.identities)
 
     def __setstate__(self, state: bytes) -> None:
-        common, samples, facts, odd, paths, hashes, fingerprint, part = pickle.loads(zlib.decompress(state))
-        sha256 = {path: digest.hex() for path, digest in zip(paths, hashes, strict=True) if digest}
+        (common, samples, facts, odd, fingerprint, part), sha256 = unpacked(state)
         self.__init__(replace(common, sha256=sha256), samples, facts, odd)
         self.part = part
         if fingerprint is not None:
@@ -317,6 +278,9 @@ class Cohort(Sequence[dict[str, Any]]):
         for key in self.keys:
             value = sample[key]
             sample[key] = [f"{root}/{p}" for p in value] if isinstance(value, list) else value and f"{root}/{value}"
+            if self.resample is not None and key != self.resample.to:
+                way = "label" if key in self.label_keys else self.resample.interpolation
+                sample[f"{key}.onto"] = [self.resample.to, way]
         return sample
 
 
@@ -335,7 +299,3 @@ def _position(index: Any) -> int:
             "numpy.flatnonzero(mask) gives them"
         )
     return operator.index(index)
-
-
-def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else (value,) if value else ()

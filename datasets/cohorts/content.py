@@ -44,6 +44,19 @@ class Content:
         return word
 
 
+def trailer_of(path: Path) -> str | None:
+    """Checksum and length of what a gzip file holds uncompressed, as its last bytes say, None for another file.
+
+    Files with the same content have the same, however they were compressed; where two have the same, most probably
+    their contents are. Raises ``OSError`` where it cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(len(GZIP)) != GZIP:
+            return None
+        file.seek(-TRAILER, 2)
+        return file.read(TRAILER).hex()
+
+
 def _state(url: Url) -> str:
     files, inner = file_system(url)
     with reading(url):
@@ -51,9 +64,7 @@ def _state(url: Url) -> str:
 
 
 def _checksum(path: Path) -> str:
+    if (trailer := trailer_of(path)) is not None:
+        return f"{path.stat().st_size}:{trailer}"
     with path.open("rb") as file:
-        if file.read(len(GZIP)) != GZIP:
-            file.seek(0)
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        length = file.seek(-TRAILER, 2) + TRAILER
-        return f"{length}:{file.read(TRAILER).hex()}"
+        return hashlib.file_digest(file, "sha256").hexdigest()

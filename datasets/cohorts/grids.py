@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import CohortError, listing
 from ..index.image import Image, same_grid
 from .policies import Grid, Resample
+from .rows import paths_of
 from .units import Unit
 
 
@@ -33,6 +35,20 @@ def odd_one(unit: Unit, images: Sequence[str]) -> str:
     """The first key of an image that is not on the grid of the first image, "" where all lie on one."""
     found = [(key, unit.sources[key].images[0]) for key in images if key in unit.sources]
     return next((key for key, image in found[1:] if not same_grid(image, found[0][1])), "")
+
+
+def raise_off_grid(images: Sequence[str], rows: Iterable[Mapping[str, Any]], odd: Iterable[str]) -> None:
+    """Raise :class:`CohortError` naming all rows of which :func:`odd_one` found an image on another grid."""
+    lines: list[str] = []
+    for row, key in zip(rows, odd, strict=True):
+        if key:
+            start = next(paths_of(row[name])[0] for name in images if row[name])
+            who = " ".join(filter(None, (row["participant_id"], row["session_id"])))
+            lines.append(f"{who}: {paths_of(row[key])[0]} and {start}")
+    raise CohortError(
+        f"The images of {len(lines)} samples lie on different grids and cannot be one `image`; ask for the cohort "
+        f"with grid=Resample(to={images[0]!r}):\n{listing(lines)}"
+    )
 
 
 def check_channels(units: Iterable[Unit], keys: Iterable[str]) -> None:

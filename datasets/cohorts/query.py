@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from trialbids.mappings.imageterms import FAMILIES
+from trialbids.mappings.predictions import MODEL
 from trialbids.mappings.vocabulary import Attribute, vocabulary
 
 from ..errors import QueryError
@@ -15,6 +16,7 @@ from ..files.names import entity_keys
 from ..index.image import Image
 
 SCOPES = ("raw", "annotations")
+MODELS = "derivatives/"
 UNITS = ("physical", "stored", "SUV")
 
 
@@ -55,6 +57,8 @@ class Q:
                    ``seg``, the set of a label map. A label is a mask (several lesions of it are one mask), where there
                    is none the regions of that name in a label map; ``suffix="probseg"``, ``"boxes"`` or ``"points"``
                    asks for fractions, float32 ``[N, 6]`` (i1 j1 k1 i2 j2 k2, both corners inside) or ``[N, 3]``
+    ``scope``      ``"raw"``, ``"annotations"``, or ``"derivatives/<model>"``: what a model predicted, as a label, whose
+                   ``reader`` is then the model as its files name it, or as an image, which is not asked for QC
     ``units``      ``"stored"`` leaves an ADC as it was stored (after slope and intercept) instead of 10⁻⁶ mm²/s;
                    ``"SUV"`` turns a PET in Bq/mL into standardised uptake values by body weight, where the column
                    ``weight`` (kg) and its sidecar (dose, times and radionuclide as in BIDS) tell them
@@ -97,7 +101,7 @@ class Q:
     ) -> None:
         sets = {"seg", "segmentation"} & set(conditions)
         scope = scope or ("annotations" if label or reader or sets else "raw")
-        _check_word("scope", scope, SCOPES)
+        _check_scope(scope)
         _check_word("units", units, UNITS)
         if (label or reader) and scope == "raw":
             raise QueryError("Q: label and reader belong to masks; write scope='annotations' or leave it out")
@@ -127,6 +131,7 @@ class Q:
         _check_bvalues(fields["bvalues"])
         extras = {"family": family, "phases": phases, "label": label, "reader": reader, **conditions}
         extras |= {"derived": derived, "bvalues": tuple(bvalues), "units": "" if units == "physical" else units}
+        extras["scope"] = "" if scope in SCOPES else scope
         words = [repr(sequence)] if sequence is not None else []
         words += [f"{k}={v!r}" for k, v in extras.items() if k in conditions or (v is not None and v != () and v != "")]
         for name, value in {**fields, "text": f"Q({', '.join(words)})"}.items():
@@ -228,6 +233,11 @@ def _numbers(what: str, values: Sequence[float]) -> tuple[float, ...]:
 def _check_bvalues(bvalues: tuple[float, ...]) -> None:
     if any(b < 0 for b in bvalues) or any(a >= b for a, b in pairwise(bvalues)):
         raise QueryError(f"Q: bvalues={list(bvalues)} is not a rising list of s/mm² from 0 on")
+
+
+def _check_scope(scope: str) -> None:
+    if scope not in SCOPES and not (scope.startswith(MODELS) and MODEL.fullmatch(scope.removeprefix(MODELS))):
+        raise QueryError(f"Q: scope={scope!r} is not known; legal: {' '.join(SCOPES)} {MODELS}<model>")
 
 
 def _check_word(name: str, value: str, legal: tuple[str, ...]) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..errors import QueryError
 from .policies import DUPLICATES, GRIDS, MISSING, QC, UNITS, VERDICTS, Grid, Missing, Require, Resample, check_choice
-from .query import Q
-from .rows import RESERVED, SIDE_KEYS
+from .query import MODELS, Q
+from .rows import RESERVED
 from .targets import Target
 
 
@@ -70,14 +70,20 @@ class Request:
 
     def _check_names(self) -> None:
         names = [*self.images, *self.labels, *self.targets]
-        taken = RESERVED | {f"{key}{side}" for key in (*self.images, *self.labels) for side in SIDE_KEYS}
         for name in names:
-            if names.count(name) > 1 or name in taken or not name.isidentifier():
+            if names.count(name) > 1 or name in RESERVED or not name.isidentifier():
                 raise QueryError(f"cohort: the key {name!r} is used twice, reserved, or no plain word; choose another")
+            if image := next((key for key in (*self.images, *self.labels) if name.startswith(f"{key}_")), None):
+                raise QueryError(
+                    f"cohort: the key {name!r} begins with {image + '_'!r}, and MONAI's transforms would take it for "
+                    f"metadata of {image!r}; choose another"
+                )
         for key, query in {**self.images, **self.labels}.items():
             scope = "annotations" if key in self.labels else "raw"
-            if not isinstance(query, Q) or query.scope != scope:
-                raise QueryError(f"cohort: {key!r} must be a Q with scope {scope!r}, not {query!r}")
+            if not isinstance(query, Q) or not (query.scope == scope or query.scope.startswith(MODELS)):
+                raise QueryError(
+                    f"cohort: {key!r} must be a Q with scope {scope!r} or '{MODELS}<model>', not {query!r}"
+                )
         for name, target in self.targets.items():
             if not isinstance(target, Target):
                 raise QueryError(

@@ -12,12 +12,19 @@ from .query import Q
 from .units import Unit
 
 RESERVED = frozenset({"sample_id", "participant_id", "session_id", "site", "present"})
-SIDE_KEYS = (
-    *("_unit", "_factor", "_times", "_bvalues", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype"),
-    *("_qc", "_fields"),
-)
+HOW_READ = (".factor", ".volumes", ".union", ".indices", ".rows", ".table", ".dtype", ".onto")
+"""Ends of the entries of a key that say how its files are read: spent once they are.
+
+They begin with a dot: what begins with a key and ``_`` is metadata to some of MONAI's transforms (``Spacingd``), which
+would write into it.
+"""
+PER_CHANNEL = (".times", ".bvalues")
+"""Ends of the entries that hold one number a channel: times (s) and b-values (s/mm²)."""
+TOLD = (".unit", ".qc", ".fields")
+"""Ends of the entries that go into the ``meta`` of the image."""
+SIDE_KEYS = (*HOW_READ, *PER_CHANNEL, *TOLD)
 NAN = float("nan")
-NOT_THERE: Mapping[str, Any] = {"_times": (), "_bvalues": (), "_volumes": None}
+NOT_THERE: Mapping[str, Any] = {".times": (), ".bvalues": (), ".volumes": None}
 """What stands for the facts of a dynamic or diffusion image where another sample reads a plain one for the same key."""
 
 
@@ -36,7 +43,7 @@ def sample_rows(
         side = next((side for side in NOT_THERE if name.endswith(side)), None)
         if side is None:
             raise CohortError(
-                f"{units[position].title}: {name.rpartition('_')[0]} is a table in some samples and an image in "
+                f"{units[position].title}: {name.rpartition('.')[0]} is a table in some samples and an image in "
                 "others; say suffix= in the query"
             )
         return NOT_THERE[side]
@@ -66,14 +73,14 @@ def _row(
         source, template = unit.sources.get(key), templates[key]
         row |= _entries(key, query, source, template)
         if query.scope == "raw":
-            row[f"{key}_qc"] = _verdict(source)
+            row[f"{key}.qc"] = _verdict(source)
             if fields is not None:
-                row[f"{key}_fields"] = fields[source.images[0].path] if source else {}
+                row[f"{key}.fields"] = fields[source.images[0].path] if source else {}
         if key in merged:
-            row[f"{key}_union"] = source is not None and source.union
-            row[f"{key}_indices"] = source.indices if source else ()
+            row[f"{key}.union"] = source is not None and source.union
+            row[f"{key}.indices"] = source.indices if source else ()
         if masked and template and not template.images[0].is_table:
-            row[f"{key}_dtype"] = _dtype(template)
+            row[f"{key}.dtype"] = _dtype(template)
     if masked:
         row["present"] = tuple(key in unit.sources for key in queries)
     return row
@@ -85,17 +92,17 @@ def _entries(key: str, query: Q, source: Source | None, template: Source | None)
         return {key: ""}
     entries: dict[str, Any] = {key: _paths(source) if source else ""}
     if query.scope == "raw":
-        entries |= {f"{key}_unit": shape.unit, f"{key}_factor": shape.factor if source else 1.0}
+        entries |= {f"{key}.unit": shape.unit, f"{key}.factor": shape.factor if source else 1.0}
     if shape.images[0].is_table:
-        entries |= {f"{key}_table": shape.images[0].suffix, f"{key}_rows": shape.rows}
+        entries |= {f"{key}.table": shape.images[0].suffix, f"{key}.rows": shape.rows}
     if shape.times:
         asked = query.phases.times if query.phases else (NAN,) * len(shape.times)
-        entries[f"{key}_times"] = source.times if source else asked
+        entries[f"{key}.times"] = source.times if source else asked
     if shape.bvalues:
         asked = query.bvalues if len(query.bvalues) == len(shape.bvalues) else (NAN,) * len(shape.bvalues)
-        entries[f"{key}_bvalues"] = source.bvalues if source else asked
+        entries[f"{key}.bvalues"] = source.bvalues if source else asked
     if shape.volumes is not None:
-        entries[f"{key}_volumes"] = source.volumes if source else ()
+        entries[f"{key}.volumes"] = source.volumes if source else ()
     return entries
 
 
@@ -118,3 +125,8 @@ def _paths(source: Source) -> str | tuple[str, ...]:
     paths = tuple(image.path for image in source.images)
     one_file = len(set(paths)) == 1 and (source.volumes is not None or len(paths) == 1)
     return next(iter(paths)) if one_file else paths
+
+
+def paths_of(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The files of a key in a row: none where it is masked, one, or several."""
+    return value if isinstance(value, tuple) else (value,) if value else ()

@@ -108,15 +108,16 @@ class Categorical:
 
 @dataclass(frozen=True, slots=True, init=False)
 class MultiLabel:
-    """Several findings at once: a list of 0.0 and 1.0 in the order of ``classes``.
+    """Several findings at once: a list of 0.0 and 1.0 in the order of ``classes``, a float32 tensor once it is read.
 
-    ``MultiLabel(("crib", "cyst"))`` reads one column of 0/1 (or true/false, yes/no) a finding;
-    ``MultiLabel("findings", separator=";")`` one column that lists the names of what was found, where the word
-    ``nothing`` stands for an empty list (an empty cell is a gap). Without ``classes`` the names in the whole tree,
-    sorted. ``gaps="mask"`` keeps a sample with NaN for what is not known.
+    ``MultiLabel(("crib", "cyst"))``, also ``MultiLabel(("crib",))``, reads one column of 0/1 (or true/false, yes/no) a
+    finding; ``MultiLabel("findings", separator=";")`` one column that lists the names of what was found, where the
+    word ``nothing``, in capitals or not, stands for an empty list (an empty cell is a gap). Without ``classes`` the
+    names in the whole tree, sorted. ``gaps="mask"`` keeps a sample with NaN for what is not known.
     """
 
     columns: tuple[str, ...]
+    listing: bool
     classes: tuple[Value, ...]
     separator: str
     nothing: str
@@ -131,45 +132,46 @@ class MultiLabel:
         gaps: str = "refuse",
     ) -> None:
         object.__setattr__(self, "columns", (columns,) if isinstance(columns, str) else tuple(columns))
+        object.__setattr__(self, "listing", isinstance(columns, str))
         object.__setattr__(self, "separator", separator)
         object.__setattr__(self, "nothing", nothing)
         object.__setattr__(self, "gaps", gaps)
         _check(self, self.columns, gaps)
-        if len(self.columns) > 1 and classes and tuple(classes) != self.columns:
-            raise QueryError(f"{self._name}: classes= belongs to one column with a list; several columns are the names")
+        if not self.listing and classes and tuple(classes) != self.columns:
+            raise QueryError(f"{self._name}: classes= belongs to one column with a list; columns of 0/1 are the names")
         if not isinstance(separator, str) or not separator:
             raise QueryError(f"{self._name}: separator={separator!r} must be the characters between two names")
-        given = self.columns if len(self.columns) > 1 else classes
-        object.__setattr__(self, "classes", _classes(given, self._name))
+        object.__setattr__(self, "classes", _classes(classes if self.listing else self.columns, self._name))
+        for name in self.classes if self.listing else ():
+            if self._is_nothing(str(name)):
+                raise QueryError(f"{self._name}: {name!r} says that nothing was found (nothing=), and is no class")
 
     @property
     def _name(self) -> str:
-        return f"MultiLabel({', '.join(map(repr, self.columns))})"
-
-    @property
-    def _listing(self) -> str:
-        """The column that lists names."""
-        return next(iter(self.columns))
+        return f"MultiLabel({(self.columns[0] if self.listing else self.columns)!r})"
 
     def fit(self, column: Column) -> MultiLabel:
         """The same with its classes known. Raises :class:`QueryError` for a value that is neither yes nor no, or a
         name outside the classes given."""
-        if len(self.columns) > 1:
+        if not self.listing:
             for name in self.columns:
                 _check_flags(self._name, name, column(name))
             return self
-        cells = [value for value in column(self._listing) if value is not None]
+        cells = [value for value in column(self.columns[0]) if value is not None]
         found = sorted({name for cell in cells for name in self._names(cell)})
         if self.classes:
             _check_known(self._name, found, tuple(map(str, self.classes)))
             return self
         if not found:
             raise QueryError(f"{self._name}: the column names nothing in the whole tree; give classes=(…)")
-        return MultiLabel(self.columns, found, self.separator, self.nothing, self.gaps)
+        return MultiLabel(self.columns[0], found, self.separator, self.nothing, self.gaps)
 
     def _names(self, cell: Value) -> list[str]:
         names = [part.strip() for part in str(cell).split(self.separator)]
-        return [name for name in names if name and name != self.nothing]
+        return [name for name in names if name and not self._is_nothing(name)]
+
+    def _is_nothing(self, name: str) -> bool:
+        return name.casefold() == self.nothing.strip().casefold()
 
     def objection(self, row: Row) -> str | None:
         """Why a sample can have no value, None where it has one."""
@@ -177,9 +179,9 @@ class MultiLabel:
 
     def encode(self, row: Row) -> tuple[float, ...]:
         """0.0 or 1.0 a class; NaN for a gap."""
-        if len(self.columns) > 1:
+        if not self.listing:
             return tuple(_flag(row.get(name)) for name in self.columns)
-        cell = row.get(self._listing)
+        cell = row.get(self.columns[0])
         if cell is None:
             return (NAN,) * len(self.classes)
         names = self._names(cell)
@@ -188,7 +190,7 @@ class MultiLabel:
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """Time to an event or to the end of observation: a list ``[time, event]``.
+    """Time to an event or to the end of observation: a list ``[time, event]``, a float32 tensor once it is read.
 
     ``time`` is the column as it is, from 0 on; ``event`` is 1.0 where it happened and 0.0 where the time is censored
     (a column of 0/1, true/false or yes/no). ``gaps="mask"`` keeps a sample with NaN for what is not known; a negative

@@ -7,7 +7,7 @@ Hugging Face Hub. Every line is one of ``mappings/card.yaml``, which the leak pr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -20,15 +20,15 @@ from ..files.tables import parse_tsv
 from .about import About, read_json, read_text
 from .cardtables import Tables
 from .files import write_whole
-from .smallcells import LEAST, percent, shown_alone
+from .smallcells import LEAST, shown_alone
 from .written import Written, new_place
 
 if TYPE_CHECKING:
     from ..database import Database
 
 OURS = "trialbids"
-LARGE = 0.5
-"""A site with more than this part of the participants is pointed out, and a column that is filled for less."""
+SPARSE = 0.5
+"""A column that is filled for less is pointed out."""
 
 _FACES = {"quarantine": "faces_out", "defaced": "faces_removed", "allow": "faces_left"}
 
@@ -111,10 +111,10 @@ class _Card:
         counts = {"people": f"{len(self.db.participants):,}", "sessions": f"{len(self.db.sessions):,}"}
         sequences = {image.record.sequence for image in self.db.images}
         yield from (line("at_a_glance"), "")
-        yield line("people_and_sites", **counts, sites=len(sites)) if sites else line("people", **counts)
+        is_told = self.tables.knows_groups
+        yield line("people_and_sites", **counts, sites=len(sites)) if is_told else line("people", **counts)
         yield from self._images_at_a_glance(f"{len(self.db.images):,}", len(sequences))
-        drawn = len(self.db.annotations)
-        yield line("drawn", files=f"{drawn:,}") if drawn else line("no_drawn")
+        yield line("drawn", files=self.tables.drawn) if self.db.annotations else line("no_drawn")
         about = self.about
         yield line("release", version=about.version, day=about.day) if about.version else line("no_release")
         yield line("licence", licence=about.licence) if about.licence else line("no_licence")
@@ -175,31 +175,31 @@ class _Card:
             yield from ("", line("without_images", people=shown_alone(without, self.least)))
 
     def images(self) -> Iterator[str]:
-        line, table = card_template().line, card_template().table
+        line = card_template().line
         yield from (line("what_images"), "", line("what_images_of"), "")
-        yield from table("sequences", self.tables.sequences())
+        yield from _table("sequences", self.tables.sequences())
         titles, rows = self.tables.missing()
         yield from ("", line("by_site"), "", line("by_site_of"), "")
-        yield from table("missing", rows, titles)
+        yield from _table("missing", rows, titles)
 
     def people(self) -> Iterator[str]:
-        line, table = card_template().line, card_template().table
+        line = card_template().line
         yield from (line("who"), "", line("sites"), "")
-        yield from table("sites", self.tables.by_site())
+        yield from _table("sites", self.tables.by_site())
         yield from ("", line("sex"), "")
-        yield from table("sex", self.tables.by_sex()) if self.tables.knows_sex else [line("no_sex")]
+        yield from _table("sex", self.tables.by_sex()) if self.tables.knows_sex else [line("no_sex")]
         yield from ("", line("age"), "")
-        yield from table("age", self.tables.by_age()) if self.tables.knows_age else [line("no_age")]
+        yield from _table("age", self.tables.by_age()) if self.tables.knows_age else [line("no_age")]
         ages = self.tables.ages
         if len(ages) >= 4 * self.least:  # so that as many as may be told are on each side of a quartile
             low, middle, high = (f"{age:.0f}" for age in quantiles(ages, n=4))
-            yield from ("", line("age_of", median=middle, low=low, high=high, people=f"{len(ages):,}"))
+            yield from ("", line("age_of", median=middle, low=low, high=high))
 
     def scanners(self) -> Iterator[str]:
         line, rows = card_template().line, self.tables.scanners()
         yield from (line("scanners"), "")
-        is_told = any(row[:2] != ("n/a", "n/a") for row in rows)
-        yield from card_template().table("scanners", rows) if is_told else [line("no_scanners")]
+        unknown = bool(rows) and all(row[:2] == ("n/a", "n/a") for row in rows)
+        yield from [line("no_scanners")] if unknown or not self.db.images else _table("scanners", rows)
 
     def quality(self) -> Iterator[str]:
         line, table = card_template().line, card_template().table
@@ -229,7 +229,7 @@ class _Card:
     def annotations(self) -> Iterator[str]:
         line, rows = card_template().line, self.tables.annotations()
         yield from (line("annotations"), "")
-        yield from card_template().table("annotations", rows) if rows else [line("no_annotations")]
+        yield from _table("annotations", rows) if self.db.annotations else [line("no_annotations")]
 
     def clinical(self) -> Iterator[str]:
         line, rows = card_template().line, [row for row, _ in self.tables.clinical()]
@@ -250,7 +250,7 @@ class _Card:
             yield line("one_scanner")
         if any(image.datatype in ("anat", "perf", "dwi", "func") for image in self.db.images):
             yield line("arbitrary")
-        if sparse := sum(filled < LARGE for _, filled in self.tables.clinical()):
+        if sparse := sum(filled < SPARSE for _, filled in self.tables.clinical()):
             yield line("sparse", columns=f"{sparse:,}")
         if problems := {problem.path for problem in self.db.problems}:
             yield line("problems", files=f"{len(problems):,}")
@@ -261,14 +261,18 @@ class _Card:
 
     def _site_limits(self) -> Iterator[str]:
         line, sites = card_template().line, self.tables.sites
-        counts = Counter(row.get("site") for row in self.db.participants.values() if row.get("site"))
         if len(sites) == 1:
             yield line("one_site")
-        elif sites:
+        elif self.tables.knows_groups:
             yield line("few_sites", sites=len(sites))
-            largest = max(counts.values())
-            if largest > LARGE * len(self.db.participants) and largest >= self.least:
-                yield line("large_site", share=percent(largest / len(self.db.participants)))
+            if share := self.tables.largest_site:
+                yield line("large_site", share=share)
+
+
+def _table(name: str, rows: Sequence[Sequence[object]], titles: Sequence[str] = ()) -> list[str]:
+    """A table, or the sentence that its groups are too small."""
+    template = card_template()
+    return template.table(name, rows, titles) if rows else [template.line("too_small")]
 
 
 def _size(count: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..files.names import natural
 from ..index.columns import IDS
 from ..index.image import Image
-from .smallcells import HIDDEN, share, shown, shown_alone
+from .smallcells import HIDDEN, are_single, closed, closed_cells, percent, share, shown, shown_alone
 
 if TYPE_CHECKING:
     from ..database import Database
@@ -43,50 +43,75 @@ class Tables:
 
     def sequences(self) -> list[Row]:
         """Sequence, images, sessions, participants, share of all sessions, median voxel."""
+        groups = list(self._sequences.items())
+        told = self._told([_people(images) for _, images in groups])
         return [
-            (
+            (sequence, HIDDEN, HIDDEN, people, HIDDEN, _voxel(images))
+            if is_closed
+            else (
                 sequence,
                 f"{len(images):,}",
-                shown_alone(len(visits := _visits(images)), self.least),
-                shown_alone(len({image.participant_id for image in images}), self.least),
+                f"{len(visits := _visits(images)):,}",
+                people,
                 share(len(visits), len(self.db.sessions), self.least),
                 _voxel(images),
             )
-            for sequence, images in _grouped(self.db.images, lambda image: image.record.sequence).items()
+            for (sequence, images), (people, is_closed) in zip(groups, told, strict=True)
         ]
 
     def missing(self) -> tuple[list[str], list[Row]]:
         """The sequences, and a row a site: its sessions, and the share of them that have each."""
-        groups = _grouped(self.db.images, lambda image: image.record.sequence)
-        have = {sequence: _visits(images) for sequence, images in groups.items()}
-        visits: dict[str, list[tuple[str, str]]] = {}
-        for visit in self.db.sessions:
-            visits.setdefault(self._site(visit[0]), []).append(visit)
-        names = sorted(visits, key=natural)
-        counts = shown([len(visits[name]) for name in names], self.least)
+        if not (sites := self._by_site):
+            return [], []
+        have = {sequence: _visits(images) for sequence, images in self._sequences.items()}
+        visits = [{visit for visit in self.db.sessions if visit[0] in people} for people in sites.values()]
+        shut = [
+            n for n, (_, is_closed) in enumerate(self._told([len(people) for people in sites.values()])) if is_closed
+        ]
+        counts = [[len(here & those) for those in have.values()] for here in visits]
+        hidden = closed_cells(counts, [len(here) for here in visits], shut, self.least)
         rows: list[Row] = [
             (
-                name,
-                count,
-                *(share(sum(v in have[s] for v in visits[name]), len(visits[name]), self.least) for s in have),
+                site,
+                HIDDEN if n in shut else f"{len(visits[n]):,}",
+                *(
+                    HIDDEN if (n, m) in hidden else share(count, len(visits[n]), self.least)
+                    for m, count in enumerate(counts[n])
+                ),
             )
-            for name, count in zip(names, counts, strict=True)
+            for n, site in enumerate(sites)
         ]
         return list(have), rows
 
     def by_site(self) -> list[Row]:
         """Site, participants, share, sessions, images."""
-        people = Counter(self._site(participant) for participant in self.db.participants)
         sessions = Counter(self._site(participant) for participant, _ in self.db.sessions)
         images = Counter(self._site(image.participant_id) for image in self.db.images)
-        names = sorted(people, key=natural)
-        told = zip(
-            names,
-            shown([people[name] for name in names], self.least),
-            shown([sessions[name] for name in names], self.least),
-            strict=True,
-        )
-        return [(n, c, self._share(c, people[n], people.total()), s, f"{images[n]:,}") for n, c, s in told]
+        counts = {site: len(people) for site, people in self._by_site.items()}
+        told = zip(counts, self._told(list(counts.values())), strict=True)
+        return [
+            (site, people, HIDDEN, HIDDEN, HIDDEN)
+            if is_closed
+            else (
+                site,
+                people,
+                percent(counts[site] / sum(counts.values())),
+                f"{sessions[site]:,}",
+                f"{images[site]:,}",
+            )
+            for site, (people, is_closed) in told
+        ]
+
+    @property
+    def largest_site(self) -> str:
+        """The share of the participants that one site gives, where it is more than half and may be told; else ""."""
+        shares = [str(row[2]) for row in self.by_site() if row[0] != UNKNOWN and row[2] != HIDDEN]
+        return next((share for share in shares if share[0].isdigit() and int(share[:-2]) > 50), "")
+
+    @property
+    def knows_groups(self) -> bool:
+        """Whether the number of sites may be told: not where each has one participant."""
+        return bool(self.sites) and bool(self._by_site)
 
     def by_sex(self) -> list[Row]:
         """Sex as the tables write it, participants, share."""
@@ -118,24 +143,31 @@ class Tables:
     def _of_people(self, values: Iterable[str]) -> list[Row]:
         counts = Counter(values)
         names = sorted(counts, key=lambda name: (name == UNKNOWN, natural(name)))
-        told = shown([counts[name] for name in names], self.least)
-        return [(n, c, self._share(c, counts[n], counts.total())) for n, c in zip(names, told, strict=True)]
+        told = self._told([counts[name] for name in names])
+        return [
+            (name, people, HIDDEN if is_closed else percent(counts[name] / counts.total()))
+            for name, (people, is_closed) in zip(names, told, strict=False)
+        ]
 
-    def _share(self, told: str, count: int, of: int) -> str:
-        """The share of a group, which is told only where its count is."""
-        return share(count, of, self.least) if told[0].isdigit() else HIDDEN
+    def _told(self, people: Sequence[int]) -> list[tuple[str, bool]]:
+        """For each group of a table what is told of its people, and whether its row is closed; none for groups of one.
+
+        A closed row has no other cell: images, visits and shares would tell how many people there are.
+        """
+        if are_single(people, self.least):
+            return []
+        hidden = closed(people, self.least)
+        return [(told, n in hidden) for n, told in enumerate(shown(people, self.least))]
 
     def scanners(self) -> list[Row]:
         """Manufacturer, model, field in tesla, participants, images, share of all images."""
-        groups = _grouped(self.db.images, _scanner)
+        groups = sorted(_grouped(self.db.images, _scanner).items(), key=lambda item: (-len(item[1]), item[0]))
+        told = self._told([_people(images) for _, images in groups])
         return [
-            (
-                *scanner,
-                shown_alone(len({image.participant_id for image in images}), self.least),
-                f"{len(images):,}",
-                share(len(images), len(self.db.images), 1),
-            )
-            for scanner, images in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+            (*scanner, people, HIDDEN, HIDDEN)
+            if is_closed
+            else (*scanner, people, f"{len(images):,}", percent(len(images) / len(self.db.images)))
+            for (scanner, images), (people, is_closed) in zip(groups, told, strict=False)
         ]
 
     def verdicts(self) -> list[Row]:
@@ -149,11 +181,18 @@ class Tables:
 
     def annotations(self) -> list[Row]:
         """Label, form, reader, files, participants."""
-        groups = _grouped(self.db.annotations, _drawn)
+        groups = sorted(_grouped(self.db.annotations, _drawn).items())
+        told = self._told([_people(images) for _, images in groups])
         return [
-            (*drawn, f"{len(images):,}", shown_alone(len({image.participant_id for image in images}), self.least))
-            for drawn, images in sorted(groups.items())
+            (*drawn, HIDDEN if is_closed else f"{len(images):,}", people)
+            for (drawn, images), (people, is_closed) in zip(groups, told, strict=False)
         ]
+
+    @property
+    def drawn(self) -> str:
+        """The number of files of annotations, which is not told where it would tell of whom they are."""
+        of_many = any(str(row[-1]).lstrip(">=").isdigit() and row[-1] != ">0" for row in self.annotations())
+        return f"{len(self.db.annotations):,}" if of_many else HIDDEN
 
     def clinical(self) -> list[tuple[Row, float]]:
         """Table, column, kind of values, rows, share filled; and that share as a number."""
@@ -169,8 +208,35 @@ class Tables:
         given = [value for value in values if value is not None]
         kind = VALUES[type(given[0])] if given else VALUES[str]
         filled = len(given) / len(values) if values else 0.0
-        told = share(len(given), len(values), self.least)
+        told = HIDDEN if column in self._guarded else share(len(given), len(values), self.least)
         return (table.name, column, kind, shown_alone(len(values), self.least), told), filled
+
+    @cached_property
+    def _guarded(self) -> frozenset[str]:
+        """The columns whose groups have a table with closed rows: how many are unknown would open them."""
+        tables = {("site",): self.by_site(), ("sex",): self.by_sex(), AGES: self.by_age()}
+        return frozenset(
+            column
+            for columns, rows in tables.items()
+            for column in columns
+            if not rows or any(HIDDEN in row for row in rows)
+        )
+
+    @cached_property
+    def _sequences(self) -> dict[str, list[Image]]:
+        """The images by sequence; none where each sequence is of one participant."""
+        groups = _grouped(self.db.images, lambda image: image.record.sequence)
+        return {} if are_single([_people(images) for images in groups.values()], self.least) else groups
+
+    @cached_property
+    def _by_site(self) -> dict[str, set[str]]:
+        """The participants of each site; no site where each has one."""
+        groups: dict[str, set[str]] = {}
+        for participant in (*self.db.participants, *(participant for participant, _ in self.db.sessions)):
+            groups.setdefault(self._site(participant), set()).add(participant)
+        if are_single([len(people) for people in groups.values()], self.least):
+            return {}
+        return {site: groups[site] for site in sorted(groups, key=natural)}
 
     def _site(self, participant: str) -> str:
         return str(self.db.participants.get(participant, {}).get("site") or UNKNOWN)
@@ -186,6 +252,10 @@ def _grouped(images: Iterable[Image], of: Callable[[Image], Key]) -> dict[Key, l
 
 def _visits(images: Iterable[Image]) -> set[tuple[str, str]]:
     return {(image.participant_id, image.session_id) for image in images}
+
+
+def _people(images: Iterable[Image]) -> int:
+    return len({image.participant_id for image in images})
 
 
 def _voxel(images: Sequence[Image]) -> str:

@@ -44,7 +44,7 @@ def _of_key(sample: Sample, key: str) -> list[Channel]:
             f"{who(sample)}: {key} is missing, and this format has no way to say so; ask for missing='drop'."
         )
     headers = {path: header_of(sample, path) for path in dict.fromkeys(paths)}
-    volumes = sample.get(f"{key}_volumes")
+    volumes = sample.get(f"{key}.volumes")
     if volumes is None:
         places = [(path, n) for path in paths for n in range(count(headers[path]))]
     elif len(paths) == 1:
@@ -66,11 +66,11 @@ def _of_key(sample: Sample, key: str) -> list[Channel]:
 def _one(sample: Sample, key: str, path: str, volume: int, header: Header) -> dict[str, Any]:
     """The sample with one volume of one file as its ``key``."""
     chosen = {**sample, key: path}
-    chosen.pop(f"{key}_volumes", None)
-    factor = sample.get(f"{key}_factor", 1.0)
+    chosen.pop(f"{key}.volumes", None)
+    factor = sample.get(f"{key}.factor", 1.0)
     if isinstance(factor, list | tuple):  # one a file
-        chosen[f"{key}_factor"] = factor[listed(sample, key).index(path)]
-    return chosen if count(header) == 1 else {**chosen, f"{key}_volumes": (volume,)}
+        chosen[f"{key}.factor"] = factor[listed(sample, key).index(path)]
+    return chosen if count(header) == 1 else {**chosen, f"{key}.volumes": (volume,)}
 
 
 def count(header: Header) -> int:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..cohorts.rows import HOW_READ
 from .parts import plain
-
-READING = ("_factor", "_volumes", "_union", "_indices", "_rows", "_table", "_dtype")
-"""How a key is read: spent once its file is exported."""
 
 
 def facts(sample: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Every entry of a sample but its files, and how they are read, as values of JSON."""
     files = tuple(keys)
-    spent = {*files, *(f"{key}{side}" for key in files for side in READING)}
+    spent = {*files, *(f"{key}{side}" for key in files for side in HOW_READ)}
     return {name: _value(value) for name, value in sample.items() if name not in spent}
 
 

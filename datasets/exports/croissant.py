@@ -18,6 +18,7 @@ from ..errors import ExportError
 from .about import About
 from .columns import known_type, rows_of
 from .files import check_own_grids, extension, place
+from .flat import flat_fields
 from .notes import Noted
 from .parts import parts_of
 from .whole import whole_folder
@@ -45,9 +46,9 @@ MEANINGS: Mapping[str, str] = {
     "sha256": "The SHA-256 of the file, where it was read",
 }
 SIDES: Mapping[str, str] = {
-    "_unit": "The unit of the values of {key}",
-    "_times": "The time of each volume of {key}, in seconds",
-    "_bvalues": "The b-value of each volume of {key}, in s/mm2",
+    ".unit": "The unit of the values of {key}",
+    ".times": "The time of each volume of {key}, in seconds",
+    ".bvalues": "The b-value of each volume of {key}, in s/mm2",
 }
 
 
@@ -147,6 +148,7 @@ def _tables(
     paths = {(row["sample_id"], row["key"]): row["path"] for row in files}
     for row in samples:
         row |= {key: paths.get((row["sample_id"], key)) for key in cohort.keys}
+    samples = flat_fields(samples, [f"{key}.fields" for key in cohort.keys])
     tables: dict[str, Sequence[Mapping[str, Any]]] = {"samples": samples, "files": files}
     if splits is not None:
         parts = parts_of(cohort, splits)
@@ -253,6 +255,9 @@ def _meaning(column: str, cohort: Cohort) -> str:
         return f"A class: the place in {json.dumps(list(cohort.classes[column]), ensure_ascii=False)}, from 0"
     if column in cohort.keys:
         return f"The file of {column}, relative to croissant.json"
+    for key in cohort.keys:
+        if column.startswith(f"{key}_fields_"):
+            return f"The field {column.removeprefix(f'{key}_fields_')} of the sidecar of {key}"
     for side, text in SIDES.items():
         if column.endswith(side) and (key := column.removesuffix(side)) in cohort.keys:
             return text.format(key=key)
@@ -280,8 +285,8 @@ def _kind(mlc: Any, rows: Sequence[Mapping[str, Any]], column: str) -> Any:
 def _unsaid(about: About, told: Told) -> tuple[str, ...]:
     """What Croissant asks of a dataset and nobody has said, with where to say it."""
     said = {
-        "licence (License, licence=)": told.licence or about.licence,
-        "creators (Authors, creators=)": told.creators or about.authors,
+        "licence (License, --licence)": told.licence or about.licence,
+        "creators (Authors, --creator)": told.creators or about.authors,
         "day of publication (CHANGES, published=)": told.published or about.day,
         "address (DatasetDOI, url=)": told.url or about.doi,
         "citation (HowToAcknowledge, cite_as=)": told.cite_as or about.citation,
@@ -290,5 +295,6 @@ def _unsaid(about: About, told: Told) -> tuple[str, ...]:
     if not lacks:
         return ()
     return (
-        f"Croissant asks for what nobody has said: {', '.join(lacks)}; say it in dataset_description.json or Told.",
+        f"Croissant asks for what nobody has said: {', '.join(lacks)}; say it in the named place of "
+        "dataset_description.json (the day in CHANGES), or by the option, or in Python by told=Told(…).",
     )

@@ -57,6 +57,7 @@ def write(
     With ``strict``, as Auto3DSeg wants it, an item has nothing but ``image``, ``label``, ``fold`` and its ids, and a
     sample that cannot say so is refused. Raises :class:`ExportError` naming participant and session.
     """
+    _check_names(cohort)
     place_of_list = new_place(out, cohort.root)
     folder = new_place(out.with_name(f"{out.stem}_files"), cohort.root)
     parts = parts_of(cohort, splits, fold)
@@ -66,7 +67,7 @@ def write(
         sample["sample_id"]: _differing(sample, cohort.image_keys, cohort.resample is not None) for sample in samples
     }
     lost = [f"{who(sample)}: {why}" for sample in samples if (why := stacks[sample["sample_id"]])]
-    labels = [key for key in cohort.label_keys if not any(f"{key}_table" in sample for sample in samples)]
+    labels = [key for key in cohort.label_keys if not any(f"{key}.table" in sample for sample in samples)]
     if strict:
         _refuse(lost, labels, cohort)
     writer = _Items(cohort, folder, copy=copy)
@@ -190,6 +191,16 @@ def _differing(sample: Sample, keys: Sequence[str], resampled: bool) -> str:
             names = [Path(listed(each.sample, each.key)[0]).name for each in (volume, first)]
             return f"the grid of {names[0]} differs from that of {names[1]}"
     return ""
+
+
+def _check_names(cohort: Cohort) -> None:
+    """Raise where a key has the name that the decathlon has for something else."""
+    own = [] if cohort.image_keys == ("image",) else [key for key in cohort.keys if key == "image"]
+    if taken := [*own, *(key for key in cohort.image_keys if key == "label")]:
+        raise ExportError(
+            f"{taken[0]}: in a datalist that is the name of all images of a sample as channels, or of its label; give "
+            "this key of the cohort another name."
+        )
 
 
 def _refuse(lost: Sequence[str], labels: Sequence[str], cohort: Cohort) -> None:

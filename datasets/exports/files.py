@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,10 @@ import numpy as np
 from isal import igzip
 
 from ..errors import ExportError, ReadError
-from ..files.nifti import Header, read_header, read_volume
+from ..files.nifti import Header, read_header
 from ..files.places import fetch
 from ..files.tables import read_tsv
+from ..reading.volumes import Piece, read_channels, read_pieces, read_union
 
 if TYPE_CHECKING:
     from ..cohorts.cohort import Cohort
@@ -50,8 +52,8 @@ def check_own_grids(cohort: Cohort) -> None:
     """Raise :class:`ExportError` for a cohort that resamples: a file that is linked lies on its own grid."""
     if cohort.resample is not None:
         raise ExportError(
-            "This format holds every image on its own grid; leave resampling out of the cohort and do it when the "
-            "files are read, or take the format monai, nnunet or torchio."
+            "This format holds every image on its own grid; make the cohort without grid=Resample(…) and resample when "
+            "the files are read, or take the format monai, auto3dseg, nnunet, torchio or tsv."
         )
 
 
@@ -63,7 +65,7 @@ def listed(sample: Sample, key: str) -> list[str]:
 
 def extension(sample: Sample, key: str) -> str:
     """How the name of the exported file ends: ``.nii.gz``, or ``.tsv`` for boxes and points."""
-    return TABLE if f"{key}_table" in sample else NIFTI
+    return TABLE if f"{key}.table" in sample else NIFTI
 
 
 def place(sample: Sample, key: str, target: Path, *, copy: bool = False) -> Placed:
@@ -120,21 +122,22 @@ def _named(sample: Sample, key: str) -> Iterator[None]:
 
 def _anew(sample: Sample, key: str, files: Sequence[Path]) -> bytes:
     if extension(sample, key) == TABLE:
-        return _rows(files[0], sample[f"{key}_rows"])
+        return _rows(files[0], sample[f"{key}.rows"])
     return nifti_bytes(*read_key(sample, key, files), files[0])
 
 
 def why_anew(sample: Sample, key: str, files: Sequence[Path]) -> str:
     """Why the tree's own file does not hold what the cohort serves, "" where it does."""
     if extension(sample, key) == TABLE:
-        return "some of its rows" if sample.get(f"{key}_rows") else ""
+        return "some of its rows" if sample.get(f"{key}.rows") else ""
     if len(files) > 1:
-        return "the union of several masks" if sample.get(f"{key}_union") else "several files as one"
-    if sample.get(f"{key}_indices"):
+        return "the union of several masks" if sample.get(f"{key}.union") else "several files as one"
+    if sample.get(f"{key}.indices"):
         return "regions of a label map"
-    if float(sample.get(f"{key}_factor", 1.0)) != 1.0:
-        return f"scaled to {sample.get(f'{key}_unit') or 'the unit of the cohort'}"
-    volumes = sample.get(f"{key}_volumes")
+    factor = sample.get(f"{key}.factor", 1.0)
+    if any(each != 1.0 for each in (factor if isinstance(factor, list | tuple) else (factor,))):
+        return f"scaled to {sample.get(f'{key}.unit') or 'the unit of the cohort'}"
+    volumes = sample.get(f"{key}.volumes")
     if volumes is not None and list(volumes) != list(range(int(np.prod(read_header(files[0]).shape[3:])))):
         return "some of its volumes"
     return "" if files[0].name.endswith(NIFTI) else "compressed"
@@ -143,38 +146,21 @@ def why_anew(sample: Sample, key: str, files: Sequence[Path]) -> str:
 def read_key(sample: Sample, key: str, files: Sequence[Path]) -> tuple[np.ndarray, Header]:
     """The voxels of a key as the cohort serves them, ``[X, Y, Z]`` or ``[X, Y, Z, N]``, and the first file's header.
 
-    Raises :class:`ReadError` for a damaged file, or one with another grid than the first.
+    They are read as a dataset reads them, types included. Raises :class:`ReadError` for a damaged file, or one with
+    another grid than the first.
     """
-    factor, volumes = float(sample.get(f"{key}_factor", 1.0)), sample.get(f"{key}_volumes")
-    if len(files) == 1:
-        array, header = read_volume(files[0], factor=factor, volumes=volumes)
+    factor, volumes = sample.get(f"{key}.factor", 1.0), sample.get(f"{key}.volumes")
+    if sample.get(f"{key}.union"):
+        array, header = read_union(files)
+    elif isinstance(factor, list | tuple):  # one a file
+        array, header = read_pieces(
+            [Piece(*given) for given in zip(files, factor, volumes or repeat(None, len(files)), strict=True)]
+        )
     else:
-        chosen = [None] * len(files) if volumes is None else [[volume] for volume in volumes]
-        read = [read_volume(path, factor=factor, volumes=v) for path, v in zip(files, chosen, strict=True)]
-        header = read[0][1]
-        for path, (_, other) in zip(files, read, strict=True):
-            if other.shape[:3] != header.shape[:3] or not np.allclose(other.affine, header.affine, atol=1e-3):
-                raise ReadError(f"{path}: its grid differs from that of {files[0]}; they cannot become one file.")
-        arrays = [array for array, _ in read]
-        array = _union(arrays, files) if sample.get(f"{key}_union") else _stack(arrays)
-    if indices := sample.get(f"{key}_indices"):
+        array, header = read_channels(files, float(factor), volumes)
+    if indices := sample.get(f"{key}.indices"):
         array = np.isin(array, indices).astype(np.uint8)
-    return array, header
-
-
-def _union(arrays: Sequence[np.ndarray], files: Sequence[Path]) -> np.ndarray:
-    if any(array.shape != arrays[0].shape for array in arrays):
-        raise ReadError(f"{files[0]}: the masks of one label differ in shape; they cannot become one mask.")
-    return np.maximum.reduce(arrays)
-
-
-def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """All volumes, one behind the other, in the order of a NIfTI file."""
-    spatial = (*arrays[0].shape, 1, 1)[:3]
-    parts = [array.reshape((*spatial, -1), order="F") for array in arrays]
-    out = np.empty((*spatial, sum(part.shape[3] for part in parts)), np.result_type(*parts), order="F")
-    np.concatenate(parts, axis=3, out=out)
-    return out
+    return np.asfortranarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1)), header
 
 
 def nifti_bytes(array: np.ndarray, header: Header, like: Path) -> bytes:

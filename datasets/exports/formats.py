@@ -18,8 +18,9 @@ Write = Callable[..., "Written"]
 @dataclass(frozen=True, slots=True)
 class Format:
     """Where a format is written: a function of a module of this room, and what beyond the splits it can be told:
-    ``copy`` images instead of linking them, write one ``fold`` of several. ``resamples`` says whether it can bring the
-    images of a sample to one grid, as a cohort with ``grid=Resample(…)`` does."""
+    ``copy`` images instead of linking them, write one ``fold`` of several, be ``told`` of licence and creators.
+    ``resamples`` says whether it can bring the images of a sample to one grid, as a cohort with ``grid=Resample(…)``
+    does."""
 
     module: str
     function: str = "write"
@@ -39,7 +40,7 @@ FORMATS: dict[str, Format] = {
     "torchio": Format("torchio"),
     "huggingface": Format("huggingface", options=("copy",), resamples=False),
     "webdataset": Format("webdataset", resamples=False),
-    "croissant": Format("croissant", options=("copy",), resamples=False),
+    "croissant": Format("croissant", options=("copy", "told"), resamples=False),
     "tsv": Format("tsv"),
 }
 

@@ -202,5 +202,5 @@ def _unit(cohort: Cohort, key: str) -> str:
         return "voxel coordinates, as a table"
     if key in cohort.label_keys:
         return "a mask or a label map on the grid of the image it was drawn on"
-    units = sorted({str(sample.get(f"{key}_unit") or "arbitrary") for sample in cohort})
+    units = sorted({str(sample.get(f"{key}.unit") or "arbitrary") for sample in cohort})
     return f"an image; unit: {' or '.join(units)}"

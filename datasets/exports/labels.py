@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,17 +26,20 @@ BACKGROUND = "background"
 
 @dataclass(frozen=True, slots=True)
 class LabelMap:
-    """How the labels of a cohort become one map. ``names`` are the values by name; ``values`` gives, for every key, the
-    value that each of its own values becomes. ``grid`` is the one that all are brought to, if any."""
+    """How the labels of a cohort become one map. ``names`` are the values by name.
+
+    ``values`` gives, for every sample id and key, the value that each of the file's own values becomes: two files may
+    name the same value differently. ``grid`` is the one that all are brought to, if any.
+    """
 
     names: Mapping[str, int]
-    values: Mapping[str, Mapping[int, int]]
+    values: Mapping[str, Mapping[str, Mapping[int, int]]]
     grid: Resample | None = None
 
     def write(self, sample: Sample, target: Path, *, copy: bool = False) -> str:
         """Put the map of one sample in its place; returns why it is not the tree's own file, "" where it is."""
         why = self._why_anew(sample)
-        (key, *_) = self.values
+        (key, *_) = self.values[sample["sample_id"]]
         if not why:
             return place(sample, key, target, copy=copy).anew
         array, header = self.joined(sample)
@@ -46,11 +49,11 @@ class LabelMap:
 
     def _why_anew(self, sample: Sample) -> str:
         """Why the tree's own file is not the map, "" where it is."""
-        (key, *others) = self.values
+        (key, *others) = values = self.values[sample["sample_id"]]
         if others:
             return "several labels as one map"
-        if any(old != new for old, new in self.values[key].items()):
-            return "values that do not follow each other"
+        if any(old != new for old, new in values[key].items()):
+            return "its values brought to those of dataset.json"
         if self.grid is not None and off_grid(sample, key, self.grid):
             return why_moved(self.grid)
         files = [fetch(path) for path in listed(sample, key)]
@@ -68,7 +71,7 @@ class LabelMap:
         dtype = np.uint8 if max(self.names.values()) < 256 else np.uint16
         first: Header | None = None
         out = np.zeros((), dtype)
-        for key, values in self.values.items():
+        for key, values in self.values[sample["sample_id"]].items():
             array, header = self._array(sample, key)
             first, out = (header, np.zeros(array.shape, dtype, order="F")) if first is None else (first, out)
             for old, new in values.items():
@@ -87,14 +90,24 @@ class LabelMap:
         return _read(sample, key)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The label of one sample: the values in its voxels, and those that its table of regions names."""
+
+    sample: Sample
+    values: frozenset[int]
+    regions: Mapping[int, str]
+
+
 def label_map(cohort: Cohort) -> LabelMap:
     """Read every label of the cohort and say how they become one map.
 
-    A mask of 0 and 1 keeps its key as its name; the values of a label map are named by its table of regions. Raises
-    :class:`ExportError` naming the samples where a label is missing, is a table of boxes, or no map of whole numbers.
+    A mask of 0 and 1 keeps its key as its name; the values of a label map are named by its own table of regions, and
+    what has one name in several files becomes one value. Raises :class:`ExportError` naming the samples where a label
+    is missing, is a table of boxes, or no map of whole numbers, and both files where one names a value and another
+    does not.
     """
-    found: dict[str, set[int]] = {key: set() for key in cohort.label_keys}
-    regions: dict[str, dict[int, str]] = {key: {} for key in cohort.label_keys}
+    found: dict[str, list[_Found]] = {key: [] for key in cohort.label_keys}
     wrong: list[str] = []
     for sample in cohort:
         for key in cohort.label_keys:
@@ -106,16 +119,15 @@ def label_map(cohort: Cohort) -> LabelMap:
             if np.any(values != np.round(values)) or values.min() < 0:
                 wrong.append(f"{who(sample)}: {key}: its values are no whole numbers from 0 on")
                 continue
-            found[key] |= {int(value) for value in values} - {0}
-            if not sample.get(f"{key}_indices"):
-                regions[key] = {**_regions(listed(sample, key)[0]), **regions[key]}
+            regions = {} if sample.get(f"{key}.indices") else _regions(listed(sample, key)[0])
+            found[key].append(_Found(sample, frozenset(int(value) for value in values) - {0}, regions))
     if wrong:
         raise ExportError(f"a label map needs one mask or label map of whole numbers a label:\n{listing(wrong)}")
-    return _numbered(found, regions, cohort.resample)
+    return _numbered(found, cohort.resample)
 
 
 def _objection(sample: Sample, key: str) -> str:
-    if f"{key}_table" in sample:
+    if f"{key}.table" in sample:
         return "a table of boxes or points"
     return "" if listed(sample, key) else "it is missing; ask for missing='drop'"
 
@@ -138,14 +150,41 @@ def _regions(path: str) -> dict[int, str]:
     return names
 
 
-def _numbered(
-    found: Mapping[str, set[int]], regions: Mapping[str, Mapping[int, str]], grid: Resample | None
-) -> LabelMap:
-    names, values = {BACKGROUND: 0}, {key: {0: 0} for key in found}
-    for key, own in found.items():
-        masks = own <= {1} and not regions[key]
-        for value in sorted(own or {1}):
-            name = key if masks else regions[key].get(value, f"{key}_{value}")
-            name = name if name not in names else f"{key}_{value}"
-            names[name] = values[key][value] = len(names)
+def _numbered(found: Mapping[str, Sequence[_Found]], grid: Resample | None) -> LabelMap:
+    """Number the names of every key in turn, each key's by the least value that any file has for it."""
+    names = {BACKGROUND: 0}
+    values: dict[str, dict[str, dict[int, int]]] = {}
+    for key, labels in found.items():
+        named = _named(key, labels)
+        least: dict[str, int] = {}
+        for own in named:
+            for value, name in own.items():
+                least[name] = min(value, least.get(name, value))
+        numbers: dict[str, int] = {}
+        for name in sorted(least, key=lambda name: (least[name], name)) or [key]:
+            own_name = name if name not in names else f"{key}_{name}"
+            names[own_name] = numbers[name] = len(names)
+        for label, own in zip(labels, named, strict=True):
+            told = values.setdefault(str(label.sample["sample_id"]), {})
+            told[key] = {0: 0, **{value: numbers[name] for value, name in sorted(own.items())}}
     return LabelMap(names, values, grid)
+
+
+def _named(key: str, labels: Sequence[_Found]) -> list[dict[int, str]]:
+    """The names of the values that each file of a key has."""
+    tables: dict[int, _Found] = {}
+    for label in labels:
+        for value in label.regions:
+            tables.setdefault(value, label)
+    if not tables and frozenset[int]().union(*(label.values for label in labels)) <= {1}:
+        return [dict.fromkeys(label.values, key) for label in labels]
+    for label in labels:
+        for value in sorted(label.values - label.regions.keys()):
+            if value in tables:
+                other = tables[value]
+                raise ExportError(
+                    f"{who(label.sample)}: {key}: {listed(label.sample, key)[0]} has the value {value} and no table "
+                    f"that names it, and {listed(other.sample, key)[0]} calls it {other.regions[value]}; name it in a "
+                    "table of regions (.tsv) beside the file."
+                )
+    return [{value: label.regions.get(value, f"{key}_{value}") for value in label.values} for label in labels]

@@ -24,7 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import ExportError, listing
+from ..files.nifti import read_header, read_volume
 from .channels import Channel, channels, grids_apart, header_of, who
 from .files import NIFTI, Sample, listed, write_whole
 from .labels import LabelMap, label_map
@@ -77,11 +80,12 @@ def write(
         target.rmdir()  # an empty folder, as new_place has seen
     with whole_folder(target) as folder:
         noted = _write_cases(cases, labels, parts, folder, copy=copy)
+        unfit = _not_finite(cases, folder)
         _write_json(folder / "dataset.json", _dataset(cohort, splits, cases, labels, parts))
         if folds := _folds(parts):
             _write_json(folder / "splits_final.json", folds)
     files = sum(1 for path in target.rglob("*") if not path.is_dir())
-    return Written(out, len(cases), files, (*noted.sentences(), *_notes(cases, parts, out)))
+    return Written(out, len(cases), files, (*noted.sentences(), *unfit, *_notes(cases, parts, out)))
 
 
 def _case(sample: Sample, keys: Sequence[str]) -> Case:
@@ -136,12 +140,27 @@ def _write_cases(cases: Sequence[Case], labels: LabelMap, parts: Parts, folder: 
     return noted
 
 
+def _not_finite(cases: Sequence[Case], folder: Path) -> list[str]:
+    """A sentence a channel with voxels that are no numbers, on which a network trains to NaN; integers have none."""
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        for number, channel in enumerate(case.channels):
+            (path,) = folder.glob(f"images*/{case.name}_{number:04d}{FILE_ENDING}")
+            if read_header(path).dtype.kind == "f" and not np.isfinite(read_volume(path)[0]).all():
+                found.setdefault(channel.name, []).append(who(case.sample))
+    return [
+        f"{name}: {len(cases)} cases have voxels that are NaN or infinite, such as {cases[0]}; nnU-Net does not "
+        "replace them: mend these images, or leave them out"
+        for name, cases in found.items()
+    ]
+
+
 def _dataset(
     cohort: Cohort, splits: Sequence[Split] | None, cases: Sequence[Case], labels: LabelMap, parts: Parts
 ) -> dict[str, Any]:
     """``dataset.json``. A CT in HU is called ``CT``, by which nnU-Net chooses how to normalise."""
     names = [
-        "CT" if channel.sample.get(f"{channel.key}_unit") == "HU" else channel.name for channel in cases[0].channels
+        "CT" if channel.sample.get(f"{channel.key}.unit") == "HU" else channel.name for channel in cases[0].channels
     ]
     return {
         "channel_names": {str(number): name for number, name in enumerate(names)},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def off_grid(sample: Sample, key: str, grid: Resample | None) -> bool:
     """Whether a key must be resampled: it is there, has voxels, and they lie on another grid than the reference's."""
-    if grid is None or key == grid.to or f"{key}_table" in sample or not listed(sample, key):
+    if grid is None or key == grid.to or f"{key}.table" in sample or not listed(sample, key):
         return False
     return grids_apart(_reference(sample, grid), header_of(sample, listed(sample, key)[0]))
 
@@ -37,7 +37,7 @@ def tensor_on_grid(sample: Sample, key: str, grid: Resample, *, label: bool) -> 
     from ..reading.resampling import ResampleToGridd
 
     pair = (grid.to, key)
-    loaded = LoadSequencesd(pair)({**sample})
+    loaded = LoadSequencesd(pair, resample=False)({**sample})
     return ResampleToGridd(grid, (grid.to,) if label else pair, (key,) if label else ())(loaded)[key]
 
 

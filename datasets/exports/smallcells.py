@@ -6,13 +6,13 @@ Wiley 2012, doi:10.1002/9781118348239, chapter 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 LEAST = 5
 """The smallest count of people that is shown; the certificate of a release calls groups below it small."""
 
 HIDDEN = "-"
-"""A share that is not told."""
+"""A count or share that is not told."""
 
 
 def shown_alone(count: int, least: int = LEAST) -> str:
@@ -24,26 +24,67 @@ def shown_alone(count: int, least: int = LEAST) -> str:
     return f"<{least}" if 0 < count < least else f"{count:,}"
 
 
-def shown(counts: Sequence[int], least: int = LEAST) -> list[str]:
-    """The counts of groups that have no member in common, whose sum is told elsewhere.
+def closed(counts: Sequence[int], least: int = LEAST, shut: Collection[int] = ()) -> frozenset[int]:
+    """The places of the groups of which nothing may be told but a bound, where the sum of all is told elsewhere.
 
-    A count below ``least`` is hidden. Where a hidden one could be computed from the sum, as one alone could, the next
-    larger are told only as "at least"; where that is not enough, all of them only as "more than none".
+    Those are the groups below ``least``, those of ``shut`` (closed for another reason), and as many of the next larger
+    as it takes for each small one to have two possible values. Groups may have members in common: then the sum is a
+    bound only, from which less can be computed. A row that is closed is closed in all its cells: images and visits of
+    few people tell how many they are.
+
+    >>> sorted(closed([40, 12, 3])), sorted(closed([40, 12])), sorted(closed([9, 3]))
+    ([1, 2], [], [0, 1])
+    """
+    small = [n for n, count in enumerate(counts) if 0 < count < least]
+    wide = [n for n in shut if counts[n] >= least]
+    others = sorted((n for n, c in enumerate(counts) if c >= least and n not in wide), key=lambda n: counts[n])
+    while others and _is_told([counts[n] for n in small], [counts[n] for n in wide], least):
+        wide.append(others.pop(0))
+    return frozenset((*small, *wide, *shut))
+
+
+def closed_cells(
+    counts: Sequence[Sequence[int]], totals: Sequence[int], shut: Collection[int], least: int = LEAST
+) -> set[tuple[int, int]]:
+    """The cells (row, column) of a table of two groupings that are not told; of the rows in ``shut`` none is.
+
+    The sum of a column is told elsewhere. The sum of a row is at least its total of ``totals``, as everybody is in one
+    column or in several. Cells are closed until neither gives a small one away.
+    """
+    rows, columns = range(len(counts)), range(len(counts[0]) if counts else 0)
+    hidden = {(n, m) for n in shut for m in columns}
+    while True:
+        before = len(hidden)
+        for m in columns:
+            there = [n for n in rows if (n, m) in hidden]
+            hidden |= {(n, m) for n in closed([row[m] for row in counts], least, there)}
+        for n in (n for n in rows if n not in shut):
+            there = [m for m in columns if (n, m) in hidden]
+            rest = totals[n] - sum(counts[n][m] for m in columns if m not in there)
+            if there and rest >= least - 1:
+                hidden |= {(n, m) for m in closed(counts[n], least, there)}
+        if len(hidden) == before:
+            return hidden
+
+
+def shown(counts: Sequence[int], least: int = LEAST) -> list[str]:
+    """The counts of groups, those that are :func:`closed` as bounds: "fewer than", "at least" or "more than none".
 
     >>> shown([40, 12, 3])
     ['40', '>=5', '<5']
-    >>> shown([40, 0, 12])
-    ['40', '0', '12']
+    >>> shown([40, 0, 12]), shown([4, 4])
+    (['40', '0', '12'], ['>0', '>0'])
     """
-    hidden = [count for count in counts if 0 < count < least]
-    others = sorted((n for n, count in enumerate(counts) if count >= least), key=lambda n: counts[n])
-    n_wide = next(
-        (n for n in range(len(others) + 1) if not _is_told(hidden, [counts[o] for o in others[:n]], least)), -1
-    )
-    if n_wide < 0 and len(hidden) + len(others) > 1:
+    hidden = closed(counts, least)
+    small = [counts[n] for n in hidden if counts[n] < least]
+    if len(hidden) > 1 and _is_told(small, [counts[n] for n in hidden if counts[n] >= least], least):
         return [">0" if count else "0" for count in counts]
-    wide = others[: max(n_wide, 0)]
-    return [f">={least}" if n in wide else shown_alone(count, least) for n, count in enumerate(counts)]
+    return [f">={least}" if n in hidden and c >= least else shown_alone(c, least) for n, c in enumerate(counts)]
+
+
+def are_single(counts: Sequence[int], least: int = LEAST) -> bool:
+    """Whether the number of groups tells how many are in each, as each has one: then not even the groups are told."""
+    return least > 1 and sum(counts) == sum(count > 0 for count in counts) > 1
 
 
 def _is_told(hidden: Sequence[int], wide: Sequence[int], least: int) -> bool:
@@ -58,6 +99,8 @@ def _is_told(hidden: Sequence[int], wide: Sequence[int], least: int) -> bool:
 
 def share(count: int, of: int, least: int = LEAST) -> str:
     """A share in whole per cent, ``-`` where either count is not told.
+
+    What few lack is told: that an image or an entry is missing is no fact of the person.
 
     >>> share(12, 40), share(3, 40), share(40, 40), share(6, 1000)
     ('30 %', '-', '100 %', '<1 %')

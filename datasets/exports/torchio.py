@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cohorts.policies import Resample
+from ..cohorts.rows import HOW_READ
 from ..errors import DatasetError, ExportError
 from ..files.places import Place, fetch, place_of
 from .columns import facts
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ..splits.splits import Split
 
 FORMAT = "trialbids-subjects/1"
-READING = ("_unit", "_factor", "_volumes", "_union", "_indices", "_dtype")
+READING = (*HOW_READ, ".unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Reader:
         if self.grid is not None and self.key != self.grid.to:
             tensor = tensor_on_grid(self.sample, self.key, self.grid, label=self.label)
         else:
-            tensor = LoadSequencesd(self.key)({**self.sample})[self.key]
+            tensor = LoadSequencesd(self.key, resample=False)({**self.sample})[self.key]
         return tensor.as_tensor().contiguous(), tensor.affine.numpy()
 
 
@@ -154,7 +155,7 @@ def _how(sample: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _check(samples: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> None:
     for key in keys:
-        tables = [str(sample["sample_id"]) for sample in samples if f"{key}_table" in sample]
+        tables = [str(sample["sample_id"]) for sample in samples if f"{key}.table" in sample]
         if tables:
             raise ExportError(f"{key}: TorchIO knows no table of boxes or points, as in {tables[0]}; ask for a mask.")
         without = [str(sample["sample_id"]) for sample in samples if not listed(sample, key)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
@@ -41,6 +41,36 @@ def parse_name(filename: str) -> Name | None:
             return None
         pairs[pair[0]] = pair[1]
     return Name(frozenset(pairs.items()), suffix, dot + extension)
+
+
+class VisitNames:
+    """Reads the names of the files of one visit, whose ends recur in every other: the same answers as
+    :func:`parse_name`, and None for a name that lacks one of the ``entities`` of the visit.
+
+    >>> VisitNames([("sub", "01"), ("ses", "1")]).parse("sub-01_ses-1_T1w.nii.gz").suffix
+    'T1w'
+    """
+
+    def __init__(self, entities: Iterable[tuple[str, str]]) -> None:
+        pairs = tuple(entities)
+        self._own = frozenset(pairs)
+        self._keys = frozenset(key for key, _ in pairs)
+        self._start = "".join(f"{key}-{label}_" for key, label in pairs)
+
+    def parse(self, filename: str) -> Name | None:
+        """The parts of a file name."""
+        if not self._start or not filename.startswith(self._start):
+            name = parse_name(filename)
+            return name if name is not None and self._own <= name.entities else None
+        end = _end(filename[len(self._start) :])
+        if end is None or any(key in self._keys for key, _ in end.entities):
+            return None
+        return Name(self._own | end.entities, end.suffix, end.extension)
+
+
+@lru_cache(maxsize=1 << 12)
+def _end(text: str) -> Name | None:
+    return parse_name(text)
 
 
 @lru_cache(maxsize=1 << 14)

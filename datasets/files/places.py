@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 CACHE = "TRIALBIDS_CACHE"
 """The environment variable that names the folder of local copies and indexes."""
 
+_PLAIN = re.compile(r"(?!\.{1,2}$)[^/\\:\0]+")
+"""A name that stays in its folder on every system."""
+_SAID_NO = (404, 410)
+_CLIENTS = {"aiohttp": "ClientError", "gcsfs.retry": "HttpError"}
+"""Classes of errors that file systems of fsspec let through and that are no ``OSError``, by their module."""
 _TOKENS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "modified", "created", "md5", "version")
 
 
@@ -94,7 +101,7 @@ def fetch(path: str | Path | Url) -> Path:
 def fetch_known(url: Url, token: str) -> Path:
     """As :func:`fetch`, of a file whose state is already known. Raises :class:`ReadError`."""
     key = hashlib.sha256(f"{url}\n{token}".encode()).hexdigest()
-    copy = cache_folder() / "files" / key[:2] / key / url.name
+    copy = cache_folder() / "files" / key[:2] / key / (url.name if _PLAIN.fullmatch(url.name) else "file")
     if copy.is_file():
         return copy
     files, inner = file_system(url)
@@ -133,9 +140,19 @@ def reading(url: Url) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        told = error.__cause__  # of HTTP, any answer but a file becomes this error
+        if isinstance(told, _clients()) and getattr(told, "status", None) not in _SAID_NO:
+            raise ReadError(f"{url}: it cannot be read; the server answered: {told}.") from error
         raise ReadError(f"{url}: there is no such file.") from error
     except (PermissionError, TimeoutError, ConnectionError) as error:
         raise ReadError(f"{url}: it cannot be read ({error}).") from error
+    except _clients() as error:
+        raise ReadError(f"{url}: it cannot be read; the server answered: {error}.") from error
+
+
+def _clients() -> tuple[type[Exception], ...]:
+    """The classes of errors of the clients that are in use."""
+    return tuple(getattr(sys.modules[name], error) for name, error in _CLIENTS.items() if name in sys.modules)
 
 
 @contextlib.contextmanager

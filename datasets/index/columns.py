@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..errors import QueryError, ReadError
-from ..files.tables import Row, Table, Value, parse_tsv, typed_table
+from ..files.tables import Row, Table, Value, absent, parse_tsv, typed_table
 from ..files.trees import Tree
 
 PHENOTYPE = "phenotype"
+PERSON = "participant_id"
 IDS: Mapping[str, type] = {"participant_id": str, "session_id": str, "site": str}
 
 
@@ -54,9 +56,9 @@ def read_phenotype(tree: Tree, problem: Callable[[str, str], None]) -> tuple[Cli
 
 
 def read_rows(tree: Tree, path: str, problem: Callable[[str, str], None]) -> list[dict[str, str]]:
-    """The rows of a table, as text; none where it is missing, or cannot be read, which is then a problem."""
+    """The rows of a table of participants, as text; none where it is missing, or cannot be read, which is a problem."""
     try:
-        return parse_tsv(path, tree.read(path))
+        return parse_tsv(path, tree.read(path), PERSON, partial(problem, path))
     except FileNotFoundError:
         return []
     except (OSError, ReadError) as error:
@@ -66,14 +68,19 @@ def read_rows(tree: Tree, path: str, problem: Callable[[str, str], None]) -> lis
 
 
 def _read(tree: Tree, name: str, paths: Sequence[str], problem: Callable[[str, str], None]) -> Clinical:
-    rows = [row for path in paths for row in read_rows(tree, path, problem)]
-    for row in rows:
+    given: list[dict[str, str]] = []
+    for path in paths:
+        rows = read_rows(tree, path, problem)
+        named = [row for row in rows if not absent(row[PERSON])]
+        if nameless := len(rows) - len(named):
+            problem(path, f"{nameless} rows have no {PERSON} and are left out")
+        given += named
+    for row in given:
         session = row.get("session_id") or ""
         row["session_id"] = "" if session == "n/a" else session
-    given = [row for row in rows if row.get("participant_id")]
-    counted = Counter((row["participant_id"], row["session_id"]) for row in given)
+    counted = Counter((row[PERSON], row["session_id"]) for row in given)
     repeated = tuple(" ".join(filter(None, key)) for key, count in counted.items() if count > 1)
-    return Clinical(name, typed_table(given, ("participant_id", "session_id")), repeated)
+    return Clinical(name, typed_table(given, (PERSON, "session_id")), repeated)
 
 
 class Columns:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from trialbids.mappings.record import Record
@@ -16,8 +16,10 @@ from .image import Image
 Geometry = tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...], str, float, float]
 """Shape, zooms, affine row by row, dtype, slope and intercept."""
 
-DAMAGE = (zlib.error, ValueError, TypeError, KeyError, IndexError, AttributeError)
+DAMAGE = (zlib.error, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError)
 """What unpacking something that was not packed here raises."""
+MOST = 1 << 26
+"""Bytes that the rows of one participant may unpack to: those of some 100 000 images."""
 
 
 class Row(NamedTuple):
@@ -54,7 +56,8 @@ _SHARED = len(Row._fields) - 3
 class Entry:
     """One participant in one scope. ``mark`` is that of its survey, empty where it proves nothing.
 
-    ``packed`` holds the rows; ``images`` says how many. ``visits`` are the rows of its ``sessions.tsv``.
+    ``content`` holds the rows: as they were read just now, or packed as an index keeps them; ``images`` says how many.
+    ``visits`` are the rows of its ``sessions.tsv``.
     """
 
     scope: str
@@ -64,11 +67,15 @@ class Entry:
     visits: tuple[Mapping[str, str], ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     images: int = 0
-    packed: bytes = b""
+    content: bytes | tuple[Row, ...] = ()
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """The images. Raises one of :data:`DAMAGE` where the entry was not packed by :func:`pack`."""
-        return unpack(self.packed) if self.images else []
+        return unpack(self.content) if isinstance(self.content, bytes) else self.content
+
+    def packed(self) -> Entry:
+        """The same with its rows as :func:`pack` writes them, in a fifth of the memory."""
+        return self if isinstance(self.content, bytes) else replace(self, content=pack(self.content))
 
 
 def pack(rows: Iterable[Row]) -> bytes:
@@ -82,8 +89,12 @@ def pack(rows: Iterable[Row]) -> bytes:
 
 
 def unpack(packed: bytes) -> list[Row]:
-    """The inverse of :func:`pack`."""
-    texts, plain = json.loads(zlib.decompress(packed))
+    """The inverse of :func:`pack`. Raises one of :data:`DAMAGE`."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, MOST)
+    if not unpacker.eof:
+        raise ValueError(f"it is cut, or unpacks to more than {MOST} bytes")
+    texts, plain = json.loads(text)
     rows: list[Row] = []
     for values in plain:
         values[10] = tuple(values[10])
@@ -148,7 +159,8 @@ class Makers:
                 key, _, label = part.partition("-")
                 pair = self.entities[part] = (key, label)
             pairs.append(pair)
-        return tuple(sorted(pairs))
+        pairs.sort()
+        return tuple(pairs)
 
 
 def record_text(record: Record) -> str:

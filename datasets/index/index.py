@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import ReadError
@@ -19,7 +19,9 @@ from .survey import Survey, named, same_state, survey, young
 
 ANNOTATIONS = "derivatives/annotations"
 SCOPES: Mapping[str, str] = {"raw": "", "annotations": ANNOTATIONS}
-"""The datasets of a tree that are indexed, with the folder of each."""
+"""The datasets of a tree that are always indexed, with the folder of each; others when they are first asked for."""
+DERIVATIVES = "derivatives/"
+"""How the scope of any other derivative dataset begins."""
 TRIES = 3
 """How often a participant is read again that changes while it is read."""
 
@@ -50,15 +52,21 @@ class Changes:
 
 
 class Index:
-    """The participants of a tree, each read when its files changed; ``store`` is where they are kept, or None."""
+    """The participants of a tree, each read when its files changed; ``store`` is where they are kept, or None.
+
+    Of the derivative datasets of a tree (``derivatives/<name>``) those are kept up to date that were asked for.
+    """
 
     def __init__(self, tree: Tree, store: Store | None = None) -> None:
         self._tree = tree
         self._store = store
+        self.state = 0
+        """Another number after every change of what is indexed."""
         self._makers = Makers()
         self._entries: dict[tuple[str, str], Entry] = {}
         self._common: dict[str, str] = {}
         self._problems: tuple[Problem, ...] = ()
+        self._scopes: tuple[str, ...] = tuple(SCOPES)
         stored = store.load() if store else None
         if stored is not None:
             self._entries = {(entry.scope, entry.subject): entry for entry in stored.entries}
@@ -70,15 +78,33 @@ class Index:
         Raises ``FileNotFoundError`` where the root is gone.
         """
         self._tree.renew()
-        round_ = _Round(self._tree, self._entries, self._common)
-        entries = {(scope, entry.subject): entry for scope in SCOPES for entry in round_.scope(scope)}
-        gone = [self._entries[key] for key in self._entries if key not in entries]
+        round_ = _Round(self._tree, self._entries, self._common, packed=self._store is not None)
+        entries = {(scope, entry.subject): entry for scope in self._scopes for entry in round_.scope(scope)}
+        gone = [entry for key, entry in self._entries.items() if key not in entries and key[0] in self._scopes]
         round_.removed += [row.path for entry in gone for row in _rows(entry)]
-        written = entries != self._entries or round_.common != self._common
-        self._entries, self._common, self._problems = entries, round_.common, tuple(round_.problems)
-        if written and self._store:
-            self._store.save(Stored(tuple(entries.values()), self._common))
+        resting = {key: entry for key, entry in self._entries.items() if key[0] not in self._scopes}
+        self._problems = tuple(round_.problems)
+        self._keep({**entries, **resting}, round_.common)
         return Changes(tuple(round_.added), tuple(round_.changed), tuple(round_.removed))
+
+    def want(self, scope: str) -> None:
+        """Index a derivative dataset, ``derivatives/<name>``, and keep it up to date from now on."""
+        if scope in self._scopes:
+            return
+        self._scopes = (*self._scopes, scope)
+        round_ = _Round(self._tree, self._entries, self._common, packed=self._store is not None)
+        entries = {(scope, entry.subject): entry for entry in round_.scope(scope)}
+        self._problems = (*self._problems, *round_.problems)
+        others = {key: entry for key, entry in self._entries.items() if key[0] != scope}
+        self._keep({**others, **entries}, {**self._common, scope: round_.common.get(scope, "")})
+
+    def _keep(self, entries: dict[tuple[str, str], Entry], common: dict[str, str]) -> None:
+        same = len(entries) == len(self._entries) and all(self._entries.get(key) is entries[key] for key in entries)
+        written = not same or common != self._common
+        if written and self._store:
+            self._store.save(Stored(tuple(entries.values()), common))
+        self._entries, self._common = entries, common
+        self.state += not same
 
     def entries(self, scope: str) -> list[Entry]:
         """The participants of one scope, by name."""
@@ -87,7 +113,7 @@ class Index:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What could not be read."""
-        listed = (Problem(*each) for scope in SCOPES for entry in self.entries(scope) for each in entry.problems)
+        listed = (Problem(*each) for scope in self._scopes for entry in self.entries(scope) for each in entry.problems)
         return (*self._problems, *listed)
 
     def images(self, scope: str, sites: Mapping[str, str]) -> tuple[Image, ...]:
@@ -96,7 +122,7 @@ class Index:
         for entry in self.entries(scope):
             site = sites.get(entry.subject, "")
             try:
-                found += [self._makers.image(row, scope, entry.subject, site) for row in entry.rows()]
+                found += [self._makers.image(row, scope, entry.subject, site) for row in _own(entry)]
             except DAMAGE:
                 anew = _Round(self._tree, {}, {}).subject_anew(scope, entry.subject)
                 self._entries[scope, entry.subject] = anew
@@ -107,10 +133,18 @@ class Index:
 class _Round:
     """One comparison of the tree with what is known of it."""
 
-    def __init__(self, tree: Tree, before: Mapping[tuple[str, str], Entry], common: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        before: Mapping[tuple[str, str], Entry],
+        common: Mapping[str, str],
+        *,
+        packed: bool = False,
+    ) -> None:
+        self._packed = packed  # as what is kept in a file: the rows of a large tree take much memory
         self.tree = tree
         self.before = before
-        self.common: dict[str, str] = {}
+        self.common: dict[str, str] = {name: state for name, state in common.items() if name.startswith(DERIVATIVES)}
         self.problems: list[Problem] = []
         self.added: list[str] = []
         self.changed: list[str] = []
@@ -125,22 +159,22 @@ class _Round:
     def scope(self, scope: str) -> list[Entry]:
         """The participants of a scope as they are now; none where the tree has no such folder."""
         try:
-            top = self.tree.listing(SCOPES[scope])
+            top = self.tree.listing(folder_of(scope))
         except (FileNotFoundError, NotADirectoryError):
             if scope == "raw":
                 raise
             return []
         except OSError as error:
-            self.problems.append(Problem(SCOPES[scope], f"the folder cannot be read ({error.strerror})"))
+            self.problems.append(Problem(folder_of(scope), f"the folder cannot be read ({error.strerror})"))
             return []
         shared = self._shared(scope, top)
         current = self.common[scope] == self._then.get(scope) and not self._renewed
         entries = (self._entry(shared, subject, current) for subject in named(top, "sub-"))
-        return [entry for entry in entries if entry is not None]
+        return [entry.packed() if self._packed else entry for entry in entries if entry is not None]
 
     def subject_anew(self, scope: str, subject: str) -> Entry:
         """One participant, read whatever is known of it; an empty entry where it is gone."""
-        shared = self._shared(scope, self.tree.listing(SCOPES[scope]))
+        shared = self._shared(scope, self.tree.listing(folder_of(scope)))
         return self._entry(shared, subject, current=False) or Entry(scope=scope, subject=subject, mark=b"")
 
     @property
@@ -148,9 +182,10 @@ class _Round:
         return self.common["manifest"] != self._then.get("manifest")
 
     def _shared(self, scope: str, top: Folder) -> Shared:
-        sidecars = shared_sidecars(SCOPES[scope], top.files, ())
-        self.common[scope] = _state({each.path: top.files[_name(each)] for each in sidecars})
-        return Shared(scope, SCOPES[scope], sidecars)
+        prefix = folder_of(scope)
+        sidecars, bvalues = (shared_sidecars(prefix, top.files, (), extension) for extension in (".json", ".bval"))
+        self.common[scope] = _state({each.path: top.files[_name(each)] for each in (*sidecars, *bvalues)})
+        return Shared(scope, prefix, sidecars, bvalues)
 
     def _entry(self, shared: Shared, subject: str, current: bool) -> Entry | None:
         """The entry of a participant; None where its folder vanished meanwhile."""
@@ -211,17 +246,31 @@ class _Round:
         self.problems.append(Problem(f"{FOLDER}/{NAME}", words))
 
 
+def folder_of(scope: str) -> str:
+    """The folder of a scope, relative to the root; that of a derivative dataset is its name."""
+    return SCOPES.get(scope, scope)
+
+
 def _differs(before: Row, now: Row) -> bool:
     """Whether an image is another than before: in what is said of it, or in the state of its file."""
     return not same_state(before.stamp, now.stamp) or before._replace(stamp=()) != now._replace(stamp=())
 
 
-def _rows(entry: Entry) -> list[Row]:
+def _rows(entry: Entry) -> Sequence[Row]:
     """The rows of an entry, none where it is damaged."""
     try:
         return entry.rows()
     except DAMAGE:
         return []
+
+
+def _own(entry: Entry) -> Sequence[Row]:
+    """The rows of an entry. Raises ``ValueError``, or what else is :data:`DAMAGE`, where one is of no file of its
+    participant: an index of somebody else must not lead out of the tree."""
+    rows, folder = entry.rows(), f"{folder_of(entry.scope)}/{entry.subject}/".lstrip("/")
+    if not all(row.path.startswith(folder) and "/../" not in row.path for row in rows):
+        raise ValueError("a path outside of the folder of the participant")
+    return rows
 
 
 def _name(sidecar: Sidecar) -> str:

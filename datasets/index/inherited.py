@@ -13,7 +13,7 @@ def own_sidecar(tree: Tree, path: str) -> dict[str, Any]:
     """The JSON beside an image, {} where there is none or it cannot be read."""
     own = path.partition(".nii")[0] + ".json"
     name = parse_name(path.rpartition("/")[2])
-    if name is None or tree.local(own) is None:
+    if name is None:
         return {}
     return Metadata(tree.read, _unheard).of(name, (), own)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ReadError
+from ..files.nifti import believable
 from ..files.trees import Stamp, Tree, is_local
 from .found import geometry_text
 
@@ -23,16 +24,13 @@ class Manifest:
 
     def __init__(self, state: Stamp = (), table: pa.Table | None = None) -> None:
         self.state = state
-        self._written_ns = int(state[1]) if state else 0
+        self._written_ns, self._settled_ns = (int(state[1]), int(state[3])) if is_local(state) else (0, 0)
         self._place: dict[str, int] = {}
-        self._texts: dict[tuple[Any, ...], str] = {}
         if table is not None:
-            self._lists = [_distinct(table.column(name)) for name in _LISTS]
-            self._dtypes = table.column("dtype")
-            self._voxels = table.column("voxels_sha256")
-            self._bytes = table.column("file_bytes").to_numpy()
-            self._scale = [table.column(name).to_numpy() for name in ("slope", "inter")]
             self._place = {path: number for number, path in enumerate(table.column("path").to_pylist())}
+            self._bytes: list[int] = table.column("file_bytes").to_pylist()
+            self._voxels: list[str | None] = table.column("voxels_sha256").to_pylist()
+            self._texts, self._geometry = _geometries(table)
 
     @classmethod
     def read(cls, tree: Tree, state: Stamp) -> Manifest:
@@ -48,25 +46,59 @@ class Manifest:
         except (OSError, KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
             raise ReadError(f"{path}: the manifest cannot be read ({error}).") from error
 
-    def facts(self, path: str, stamp: Stamp) -> tuple[str, str] | None:
+    def facts(self, path: str, stamp: Stamp, *, believed: bool = False) -> tuple[str, str] | None:
         """Geometry (as JSON) and hash of the voxels of one image, or None where its header must be read.
 
-        That is so where the image is not listed, has another size, or was written after the manifest; behind an
-        address the times are those of the upload, in any order, and say nothing.
+        That is so where the image is not listed, has another size, or was written after the manifest, or its status
+        changed after that of the manifest: a file that was replaced and given back its size and time tells so by
+        nothing else. In a copy of a tree the status of all files is new, so that their headers are read (see
+        :meth:`agreed`). Behind an address the times are those of the upload, in any order, and say nothing.
+        ``believed`` tells that the manifest was believed of this file before, and that since then only its links or
+        rights changed, which move that time too.
         """
+        n = self._listed(path, stamp)
+        if (
+            n is None
+            or not self._texts[self._geometry[n]]
+            or (is_local(stamp) and not believed and int(stamp[3]) > self._settled_ns)
+        ):
+            return None
+        return self._texts[self._geometry[n]], self._voxels[n] or ""
+
+    def agreed(self, path: str, stamp: Stamp, geometry: str) -> str:
+        """The hash of the voxels of an image whose header was read, "" where it is not known.
+
+        It is believed where the header says what the manifest does and the status of the manifest, too, changed after
+        it was written, which tells of a copy (``cp -a``, ``rsync -a``, ``tar``) or of new rights for the whole tree.
+        A file whose status alone is new may hold other voxels under the same header.
+        """
+        n = self._listed(path, stamp)
+        if n is None or self._settled_ns <= self._written_ns:
+            return ""
+        return (self._voxels[n] or "") if self._texts[self._geometry[n]] == geometry else ""
+
+    def _listed(self, path: str, stamp: Stamp) -> int | None:
+        """The row of an image that has the size and time of what was listed."""
         n = self._place.get(path)
-        if n is None or not stamp:
+        if n is None or not stamp or stamp[0] != self._bytes[n]:
             return None
-        later = is_local(stamp) and int(stamp[1]) > self._written_ns
-        if later or stamp[0] != self._bytes[n]:
-            return None
-        scale = (float(self._scale[0][n]), float(self._scale[1][n]))
-        key = (*(int(codes[n]) for codes, _ in self._lists), self._dtypes[n].as_py(), *scale)
-        if (text := self._texts.get(key)) is None:
-            shape, zooms, affine = (_list(rows[codes[n]]) for codes, rows in self._lists)
-            whole = tuple(int(size) for size in shape)
-            text = self._texts[key] = geometry_text((whole, zooms, affine, str(key[3]), *scale))
-        return text, str(self._voxels[n].as_py() or "")
+        return None if is_local(stamp) and int(stamp[1]) > self._written_ns else n
+
+
+def _geometries(table: pa.Table) -> tuple[list[str], list[int]]:
+    """The distinct geometries of a manifest as JSON, "" for one that no image has, and the number of that of every
+    row."""
+    lists = [_distinct(table.column(name)) for name in _LISTS]
+    plain = [table.column(name).to_pylist() for name in ("dtype", "slope", "inter")]
+    numbers: dict[tuple[Any, ...], int] = {}
+    keys = zip(*(codes.tolist() for codes, _ in lists), *plain, strict=True)
+    of_rows = [numbers.setdefault(key, len(numbers)) for key in keys]
+    texts: list[str] = []
+    for *codes, dtype, slope, inter in numbers:
+        shape, zooms, affine = (_list(rows[code]) for code, (_, rows) in zip(codes, lists, strict=True))
+        geometry = (tuple(map(int, shape)), zooms, affine, str(dtype), float(slope), float(inter))
+        texts.append(geometry_text(geometry) if believable(geometry[0], str(dtype), affine) else "")
+    return texts, of_rows
 
 
 def _distinct(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from trialbids.mappings.record import Record
-from trialbids.mappings.vocabulary import vocabulary
 
 from ..errors import ReadError
-from ..files.names import Name, parse_name
+from ..files.names import Name, VisitNames, parse_name
 from ..files.nifti import DAMAGE as DAMAGED_IMAGE
 from ..files.nifti import header_of
 from ..files.regions import COORDINATES, read_labels, read_regions
 from ..files.sidecars import Metadata, Sidecar, shared_sidecars
-from ..files.tables import parse_tsv
+from ..files.tables import parse_tsv, united
 from ..files.trees import Folder, Stamp, Tree
-from .found import Entry, Geometry, Row, geometry_text, pack, record_from, record_text
+from .found import Entry, Geometry, Row, geometry_text, record_from, record_text
 from .image import FIELDS
 from .manifest import Manifest
-from .survey import Survey, same_state, sessions_of
+from .named import named_record
+from .survey import Survey, plain_bytes, same_state, sessions_of
 
 Cells = Mapping[str, str]
 NO_GEOMETRY = geometry_text(None)
+ADC_SCALES = (1e-12, 1e6)
+"""The least and the greatest factor to mm²/s: of values in nm²/s and in m²/s."""
 
 
 @dataclass(slots=True)
@@ -34,8 +38,9 @@ class Shared:
     scope: str
     prefix: str
     sidecars: Sequence[Sidecar]
+    bvalues: Sequence[Sidecar] = ()
     contents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    records: dict[str, str] = field(default_factory=dict)
+    records: dict[bytes, str] = field(default_factory=dict)
     fields: dict[tuple[Any, ...], str] = field(default_factory=dict)
 
 
@@ -63,7 +68,7 @@ class SubjectReader:
         self.problems: list[tuple[str, str]] = []
         self.metadata = Metadata(self._bytes, self.problem, shared.contents)
         self.seen = Survey()
-        self.levels: dict[str, list[Sidecar]] = {}
+        self.levels: dict[tuple[str, str], list[Sidecar]] = {}
 
     def problem(self, path: str, reason: str) -> None:
         """Note what could not be read."""
@@ -83,7 +88,7 @@ class SubjectReader:
         whole = not sessions or set(top.folders) - set(sessions)
         if whole:
             self._session(subject, "", seen, [])
-        visits = self._table(top, f"{subject}_sessions.tsv") if self.shared.scope == "raw" else []
+        visits = self._table(top, f"{subject}_sessions.tsv", "session_id") if self.shared.scope == "raw" else []
         return Entry(
             scope=self.shared.scope,
             subject=subject,
@@ -92,7 +97,7 @@ class SubjectReader:
             visits=tuple(visits),
             problems=tuple(self.problems),
             images=len(self.rows),
-            packed=pack(self.rows),
+            content=tuple(self.rows),
         )
 
     def _bytes(self, path: str) -> bytes:
@@ -119,21 +124,23 @@ class SubjectReader:
         """Read one session folder, or the participant's own folder where there are no sessions."""
         folder = _join(self.shared.prefix, subject, session)
         here = seen.folders[folder]
-        scans = self._table(here, f"{'_'.join(filter(None, (subject, session)))}_scans.tsv")
+        scans = self._table(here, f"{'_'.join(filter(None, (subject, session)))}_scans.tsv", "filename")
         rows = {row.get("filename", ""): row for row in scans}
-        own = {(key[:3], key[4:]) for key in (subject, session) if key}
-        levels = [self.shared.sidecars, *(self._shared(each) for each in (*above, here))]
+        names = VisitNames((key[:3], key[4:]) for key in (subject, session) if key)
         for datatype in (name for name in here.folders if not name.startswith("ses-")):
             content = seen.folders[_join(folder, datatype)]
+            levels = (*above, here, content)
+            sidecars = [self.shared.sidecars, *(self._shared(each) for each in levels)]
+            sidecars = [level for level in sidecars if level]
             for filename in self._wanted(content):
-                path = _join(content.path, filename)
-                name = parse_name(filename)
-                if name is None or not own <= name.entities:
+                path = f"{content.path}/{filename}"
+                name = names.parse(filename)
+                if name is None:
                     self.problem(path, "the file name does not follow BIDS")
                     continue
-                meta = self._meta(content, filename, name, levels)
+                meta = self._meta(content, filename, name, sidecars)
                 cells = rows.get(f"{datatype}/{filename}", {})
-                self.rows.append(self._row(path, session, datatype, name, content, meta, cells))
+                self.rows.append(self._row(path, session, datatype, name, levels, meta, cells))
 
     def _wanted(self, content: Folder) -> Iterator[str]:
         """The images of a folder, then, of annotations, the tables of boxes and points."""
@@ -143,23 +150,25 @@ class SubjectReader:
             if extension == "tsv" and stem.rpartition("_")[2] in COORDINATES and parse_name(filename) is not None:
                 yield filename
 
-    def _shared(self, folder: Folder) -> list[Sidecar]:
-        if folder.path not in self.levels:
+    def _shared(self, folder: Folder, extension: str = ".json") -> list[Sidecar]:
+        key = (folder.path, extension)
+        if key not in self.levels:
             stems = {name.partition(".")[0] for name in folder.images}
-            self.levels[folder.path] = shared_sidecars(folder.path, folder.files, stems)
-        return self.levels[folder.path]
+            self.levels[key] = shared_sidecars(folder.path, folder.files, stems, extension)
+        return self.levels[key]
 
-    def _meta(self, content: Folder, filename: str, name: Name, above: list[Sequence[Sidecar]]) -> dict[str, Any]:
+    def _meta(self, content: Folder, filename: str, name: Name, shared: list[Sequence[Sidecar]]) -> dict[str, Any]:
         own = filename.removesuffix(name.extension) + ".json"
-        path = _join(content.path, own) if own in content.files else None
-        return self.metadata.of(name, [*above, self._shared(content)], path)
+        return self.metadata.of(name, shared, f"{content.path}/{own}" if own in content.files else None)
 
-    def _table(self, folder: Folder, name: str) -> list[dict[str, str]]:
+    def _table(self, folder: Folder, name: str, key: str) -> list[dict[str, str]]:
+        """The rows of a table, one for each value of the column ``key``."""
         if name not in folder.files:
             return []
         path = _join(folder.path, name)
+        remark = partial(self.problem, path)
         try:
-            return parse_tsv(path, self._bytes(path))
+            return united(parse_tsv(path, self._bytes(path), key, remark), key, remark)
         except (OSError, ReadError) as error:
             self.problem(path, f"the table cannot be read ({error})")
             return []
@@ -170,14 +179,13 @@ class SubjectReader:
         session: str,
         datatype: str,
         name: Name,
-        folder: Folder,
+        levels: Sequence[Folder],
         meta: dict[str, Any],
         cells: Cells,
     ) -> Row:
-        entities = dict(name.entities)
         annotated = self.shared.scope != "raw"
-        scale = meta.get("ADCScale")
-        stamp = folder.files[path.rpartition("/")[2]]
+        entities = dict(name.entities) if annotated else {}
+        stamp = levels[-1].files[path.rpartition("/")[2]]
         geometry, voxels = (NO_GEOMETRY, "") if name.extension == ".tsv" else self._facts(path, stamp)
         return Row(
             path=path,
@@ -187,7 +195,7 @@ class SubjectReader:
             acquisition=str(meta.get("AcquisitionID") or _cell(cells, "acquisition_id")),
             qc=_cell(cells, "qc_verdict"),
             units=str(meta.get("Units") or ""),
-            adc_scale=float(scale) if isinstance(scale, int | float) else None,
+            adc_scale=self._adc_scale(path, meta),
             label=(_text(meta.get("Label")) or entities.get("label", "")) if annotated else "",
             reader=(_text(meta.get("Reader")) or entities.get("desc", "")) if annotated else "",
             sources=tuple(_sources(meta.get("Sources"))) if annotated else (),
@@ -195,12 +203,23 @@ class SubjectReader:
             study=_text(meta.get("StudyInstanceUID")),
             voxels=voxels,
             stamp=stamp,
-            record=self._record(path, name, folder, meta, cells),
-            fields=self._fields(meta),
+            record=self._record(path, name, levels, meta, cells),
+            fields=self._fields(path, meta),
             geometry=geometry,
         )
 
-    def _fields(self, meta: Mapping[str, Any]) -> str:
+    def _adc_scale(self, path: str, meta: Mapping[str, Any]) -> float | None:
+        """The factor to mm²/s; None where there is none, or one that no unit of diffusion has."""
+        scale = meta.get("ADCScale")
+        if scale is None:
+            return None
+        if _is_number(scale) and ADC_SCALES[0] <= scale <= ADC_SCALES[1]:
+            return float(scale)
+        least, most = ADC_SCALES
+        self.problem(path, f"ADCScale is {_short(scale)}, no factor from {least:g} to {most:g}; it counts as absent")
+        return None
+
+    def _fields(self, path: str, meta: Mapping[str, Any]) -> str:
         values = tuple(map(meta.get, FIELDS))
         known = self.shared.fields
         try:
@@ -208,9 +227,15 @@ class SubjectReader:
                 return known[values]
         except TypeError:  # a list or an object, which is left out
             values = tuple(value if isinstance(value, str | int | float) else None for value in values)
-        pairs = zip(FIELDS, values, strict=True)
-        known[values] = json.dumps([pair for pair in pairs if isinstance(pair[1], str | int | float)])
-        return known[values]
+        pairs = [pair for pair in zip(FIELDS, values, strict=True) if isinstance(pair[1], str | int | float)]
+        sound = [(name, value) for name, value in pairs if isinstance(value, str) or _is_number(value)]
+        text = json.dumps(sound)
+        if len(sound) < len(pairs):
+            words = ", ".join(f"{name} is {_short(value)}" for name, value in pairs if (name, value) not in sound)
+            self.problem(path, f"{words}; what is no number counts as absent")
+        else:
+            known[values] = text
+        return text
 
     def _known(self, path: str, stamp: Stamp) -> tuple[str, str] | None:
         """Geometry and hash where the header need not be read: of the last time, or of a manifest that fits."""
@@ -219,11 +244,16 @@ class SubjectReader:
         kept = last if same and self.sure and last is not None and last.geometry != NO_GEOMETRY else None
         if kept is not None and not self.renewed:
             return kept.geometry, kept.voxels
-        if last is None or same or self.renewed:
-            facts = self.manifest.facts(path, stamp)
+        if self._may_be_listed(path, stamp):
+            facts = self.manifest.facts(path, stamp, believed=same and last is not None and last.voxels != "")
             if facts is not None:
                 return facts
         return None if kept is None else (kept.geometry, kept.voxels)
+
+    def _may_be_listed(self, path: str, stamp: Stamp) -> bool:
+        """Whether the manifest may speak of the file: not of one that changed since, if the manifest did not."""
+        last = self.before.get(path)
+        return last is None or self.renewed or same_state(last.stamp, stamp)
 
     def _facts(self, path: str, stamp: Stamp) -> tuple[str, str]:
         known = self._known(path, stamp)
@@ -237,7 +267,8 @@ class SubjectReader:
         shape = header.shape if len(header.shape) >= 3 else (*header.shape, 1, 1)[:3]
         affine = tuple(header.affine.ravel().tolist())
         geometry: Geometry = (shape, header.zooms, affine, header.dtype.name, header.slope, header.inter)
-        return geometry_text(geometry), ""
+        text = geometry_text(geometry)
+        return text, self.manifest.agreed(path, stamp, text) if self._may_be_listed(path, stamp) else ""
 
     def _regions(self, path: str, name: Name) -> tuple[tuple[str, int], ...]:
         """What a label map or a table holds, by name."""
@@ -253,52 +284,56 @@ class SubjectReader:
             self.problem(path, str(error))
             return ()
 
-    def _record(self, path: str, name: Name, folder: Folder, meta: dict[str, Any], cells: Cells) -> str:
+    def _record(self, path: str, name: Name, levels: Sequence[Folder], meta: dict[str, Any], cells: Cells) -> str:
         """The harmonised record from the sidecar, else from ``scans.tsv``, else what the BIDS name alone can tell."""
         try:
             if isinstance(harmonised := meta.get("Harmonised"), dict):
-                return self._once(repr(harmonised), lambda: record_from(harmonised))
+                return self._once(harmonised, lambda: record_from(harmonised))
             if _cell(cells, "sequence"):
                 return record_text(Record.from_row(dict(cells)))
         except (TypeError, ValueError) as error:
             self.problem(path, f"the harmonised record cannot be read ({error})")
-        bvalues = self._bvalues(folder, path, name) if name.suffix == "dwi" else ()
-        key = repr((name.suffix, sorted(pair for pair in name.entities if pair[0] not in ("sub", "ses")), bvalues))
-        return self._once(key, lambda: self._record_of_name(name, bvalues))
+        bvalues = self._bvalues(path, name, levels) if name.suffix == "dwi" else ()
+        key = (name.suffix, sorted(pair for pair in name.entities if pair[0] not in ("sub", "ses")), bvalues)
+        return self._once(key, lambda: named_record(name, bvalues, raw=self.shared.scope == "raw"))
 
-    def _once(self, key: str, make: Callable[[], Record]) -> str:
+    def _once(self, facts: object, make: Callable[[], Record]) -> str:
+        """The record of some plain values, made when they are first met."""
+        key = plain_bytes(facts)
         if key not in self.shared.records:
             self.shared.records[key] = record_text(make())
         return self.shared.records[key]
 
-    def _record_of_name(self, name: Name, bvalues: tuple[float, ...]) -> Record:
-        words = {word.lower(): word for word in vocabulary()["sequence"].values}
-        sequence = words.get(name.suffix.lower(), "unknown") if self.shared.scope == "raw" else "unknown"
-        entities = dict(name.entities)
-        part = entities.get("part", "mag")
-        return Record(
-            sequence=sequence,
-            agent="with" if "ce" in entities else "unknown",
-            part=part if part in vocabulary()["part"].values else "mag",
-            echo_index=_index(entities.get("echo")),
-            flip_index=_index(entities.get("flip")),
-            bvalues=bvalues if sequence == "DWI" else (),
-        )
-
-    def _bvalues(self, folder: Folder, path: str, name: Name) -> tuple[float, ...]:
-        """The b-values (s/mm²) of the ``.bval`` file beside the image, () where there is none."""
-        beside = path.removesuffix(name.extension) + ".bval"
-        if beside.rpartition("/")[2] not in folder.files:
-            return ()
+    def _bvalues(self, path: str, name: Name, levels: Sequence[Folder]) -> tuple[float, ...]:
+        """The b-values (s/mm²) of the ``.bval`` beside the image, else of the nearest that it inherits, else ()."""
+        nearest = path.removesuffix(name.extension) + ".bval"
+        if nearest.rpartition("/")[2] not in levels[-1].files:
+            shared = (self.shared.bvalues, *(self._shared(each, ".bval") for each in levels))
+            inherited = [each.path for level in shared for each in level if each.applies(name)]
+            if not inherited:
+                return ()
+            nearest = inherited[-1]
         try:
-            return tuple(float(value) for value in self._bytes(beside).decode().split())
+            values = tuple(float(value) for value in self._bytes(nearest).decode().split())
+            if not all(map(_is_number, values)):
+                raise ValueError("a b-value is not finite")
+            return values
         except (OSError, ReadError, ValueError) as error:
-            self.problem(path, f"its .bval cannot be read ({error})")
+            self.problem(path, f"{nearest} cannot be read ({error})")
             return ()
 
 
 def _join(*parts: str) -> str:
     return "/".join(part for part in parts if part)
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number of 64 bits: not true or false, NaN, infinite, or an integer beyond all floats."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _short(value: object) -> str:
+    return repr(value)[:40]
 
 
 def _cell(cells: Cells, name: str) -> str:
@@ -309,10 +344,6 @@ def _cell(cells: Cells, name: str) -> str:
 def _text(value: object) -> str:
     """A text of a sidecar; an object under the same key is the description of a column."""
     return value if isinstance(value, str) else ""
-
-
-def _index(label: str | None) -> int | None:
-    return int(label) if label and label.isdigit() and int(label) > 0 else None
 
 
 def _sources(value: object) -> Iterator[str]:

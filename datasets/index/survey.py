@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import marshal
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..files.trees import Folder, Stamp, Tree, is_local
 
 TICK = 50_000_000
 """ns within which a file system may give two changes of a file the same time."""
+_PLAIN = 2
+"""The version of ``marshal`` in which equal values give equal bytes: later ones write what is shared only once."""
 COARSE = 2_000_000_000
 """The same for a file system that counts whole seconds (FAT, HFS+, some network shares)."""
 
@@ -18,20 +22,29 @@ COARSE = 2_000_000_000
 class Survey:
     """The folders of one participant with all files that matter; ``mark`` is a digest of their names and states.
 
-    ``unreadable`` are folders that could not be listed, with the reason. ``young`` tells that a file was changed so
-    shortly before that the next change might leave the same state: the mark then proves nothing later on.
+    ``unreadable`` are folders that could not be listed, with the reason; ``started`` is when listing began (ns).
     """
 
     folders: dict[str, Folder] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     mark: bytes = b""
-    young: bool = False
+    started: int = 0
+
+    @property
+    def young(self) -> bool:
+        """Whether a file was changed so shortly before that the next change might leave the same state.
+
+        The mark then proves nothing later on.
+        """
+        newest = max(
+            (stamp for each in self.folders.values() for stamp in each.files.values()), key=_touched, default=()
+        )
+        return young(newest, self.started)
 
 
 def survey(tree: Tree, folder: str) -> Survey:
     """List a participant's folder, its sessions and their datatypes. Raises ``FileNotFoundError`` where it is gone."""
-    started = time.time_ns()
-    found = Survey()
+    found = Survey(started=time.time_ns())
     top = _add(found, tree, folder, required=True)
     sessions = sessions_of(top)
     for name in top.folders:
@@ -40,10 +53,13 @@ def survey(tree: Tree, folder: str) -> Survey:
             for datatype in here.folders:
                 _add(found, tree, f"{folder}/{name}/{datatype}")
     state = [(each.path, each.folders, each.files) for each in found.folders.values()]
-    found.mark = hashlib.blake2b(repr((state, found.unreadable)).encode(), digest_size=16).digest()
-    newest = max((stamp for each in found.folders.values() for stamp in each.files.values()), key=_touched, default=())
-    found.young = young(newest, started)
+    found.mark = hashlib.blake2b(plain_bytes((state, found.unreadable)), digest_size=16).digest()
     return found
+
+
+def plain_bytes(values: Any) -> bytes:
+    """Lists, texts and numbers as bytes, the same for equal ones. As ``repr``, which would take as long as all else."""
+    return marshal.dumps(values, _PLAIN)
 
 
 def sessions_of(folder: Folder) -> list[str]:

@@ -50,6 +50,19 @@ class Original:
         """The image as a BIDS URI."""
         return f"bids:raw:{self.path}"
 
+    def check_belongs(self, participant: str, session: str, who: str) -> None:
+        """Raise :class:`PredictionError` where the image is of another participant or session than the sample.
+
+        A sample that is a whole participant has no session.
+        """
+        own, visit = self.path.split("/")[:2]
+        other_visit = session and visit.startswith("ses-") and visit != session
+        if (participant and own != participant) or other_visit:
+            raise PredictionError(
+                f"{who}: its image says that it was read from {self.path}, which is another's; keep the metadata of "
+                "each image with its own sample."
+            )
+
     def derivative(self, suffix: str, entities: Mapping[str, str]) -> str:
         """The path of a derivative of the image below its dataset, without extension.
 

@@ -107,9 +107,10 @@ class PredictionWriter:
         seen = self._seen(sample)
         who = _who(sample)
         original = original_of(self.root, str(seen.meta.get("filename_or_obj") or ""), who)
+        original.check_belongs(str(sample.get("participant_id") or ""), str(sample.get("session_id") or ""), who)
         try:
             affine = _affine(prediction, seen)
-            voxels = self.kind.checked(prediction.detach().cpu().numpy())
+            voxels = self.kind.checked(_numbers(prediction))
             made = put_back(voxels, affine, original.size, original.header.affine, linear=self.kind.linear)
             self._check_empty(voxels, made)
         except (Unfit, GridError) as error:
@@ -168,17 +169,25 @@ class PredictionWriter:
         }
 
     def _write(self, file: _File, original: Original, who: str) -> Path:
-        """The image first, as it is what others look for; then what describes it."""
+        """What describes the image first, so that an image that is there is whole, whenever the process ends.
+
+        An image without its sidecar is what an older writer left, and no prediction that is there.
+        """
         dataset = self.root / self.model.folder
         stem = dataset / file.stem
         image = stem.with_name(f"{stem.name}.nii.gz")
         data = nifti_bytes(self.root, original, file.voxels)
         self._check_name(stem, original, who)
+        sidecar = stem.with_name(f"{stem.name}.json")
         try:
-            (write_over if self.overwrite else write_new)(image, data, dataset)
-            write_over(stem.with_name(f"{stem.name}.json"), json_bytes(file.sidecar), dataset)
+            if self.overwrite or not sidecar.exists():
+                image.unlink(missing_ok=True)
+            elif image.exists():
+                raise FileExistsError(image)
+            write_over(sidecar, json_bytes(file.sidecar), dataset)
             if file.table:
                 write_over(stem.with_name(f"{stem.name}.tsv"), file.table.encode(), dataset)
+            (write_over if self.overwrite else write_new)(image, data, dataset)
         except FileExistsError as error:
             raise PredictionError(
                 f"{who}: {image} is there already; say overwrite=True to replace it, or give the model another name."
@@ -211,6 +220,14 @@ class _File:
     voxels: NDArray[Any]
     sidecar: Mapping[str, Any]
     table: str = ""
+
+
+def _numbers(prediction: torch.Tensor) -> NDArray[Any]:
+    """The values as NumPy has them; the short floats of autocast (bfloat16 …) that it does not know as float32."""
+    values = prediction.detach().cpu()
+    if values.is_floating_point() and values.dtype not in (torch.float16, torch.float32, torch.float64):
+        values = values.float()
+    return values.numpy()
 
 
 def _affine(prediction: torch.Tensor, seen: MetaTensor) -> NDArray[np.float64]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, overload
@@ -15,6 +17,7 @@ from torch.utils.data import get_worker_info
 
 from ..errors import CollateError, QueryError
 from .metatensors import meta_tensor
+from .parcel import Parcel, shared_storage
 from .skipping import SKIPPED, part
 
 NOTHING = "none"  # TraceKeys.NONE of MONAI
@@ -37,7 +40,8 @@ def collate(
     they are; ``pad``, zeros at the end of each axis. Samples that a :class:`CohortDataset` with ``errors="skip"`` could
     not read are left out, and the batch has their reasons under ``"skipped"``; if none is left, it has no images.
 
-    Raises :class:`CollateError` naming the key and the samples where the samples have different keys, or shapes.
+    Raises :class:`CollateError` naming the key and the samples where the samples have different keys, or shapes, or
+    only some of them an affine.
     """
     if ragged not in RAGGED:
         raise QueryError(f"collate: ragged={ragged!r} is not known; legal: {' '.join(RAGGED)}")
@@ -49,7 +53,7 @@ def collate(
     whole, reasons = part(samples)
     _check_keys(whole)
     made = {key: _column(key, whole, ragged) for key in whole[0]} if whole else {"sample_id": []}
-    return made if reasons is None else {**made, SKIPPED: reasons}
+    return _settled(made if reasons is None else {**made, SKIPPED: reasons})
 
 
 def _check_keys(samples: Sequence[Sample]) -> None:
@@ -91,11 +95,14 @@ def _tensors(key: str, samples: Sequence[Sample], values: list[torch.Tensor], ra
     if len(shapes) > 1:
         largest = [max(sizes) for sizes in zip(*shapes, strict=True)]
         plain = [_padded(value, largest) for value in plain]
-    stacked = _stack(plain)
-    if not isinstance(values[0], MetaTensor):
-        return stacked
-    operations = [_plain(getattr(value, "applied_operations", [])) or NOTHING for value in values]
-    return meta_tensor(stacked, _metas([getattr(value, "meta", {}) for value in values]), operations, batch=True)
+    told = [value for value in values if isinstance(value, MetaTensor)]
+    if not told:
+        return _Stack.of(plain, None, ())
+    if len(told) < len(values):
+        without = [sample for sample, value in zip(samples, values, strict=True) if not isinstance(value, MetaTensor)]
+        raise CollateError(f"collate: {key!r} has no affine in {_ids(without)}, where it is a plain tensor; others do.")
+    operations = [_plain(value.applied_operations) or NOTHING for value in told]
+    return _Stack.of(plain, _metas([value.meta for value in told]), operations)
 
 
 def _plain(notes: Any) -> Any:
@@ -107,27 +114,59 @@ def _plain(notes: Any) -> Any:
     return str(notes.value) if isinstance(notes, Enum) and isinstance(notes, str) else notes
 
 
-def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Stack in memory order: the axes lie in the batch as they lie in the first tensor.
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Tensors to be stacked in memory order: the axes lie in the batch as they lie in the first tensor."""
 
-    In a worker process the batch is made in shared memory, where the main process finds it.
-    """
-    first = tensors[0]
-    order = sorted(range(first.ndim), key=lambda axis: -first.stride(axis))
-    dtype = first.dtype
-    for tensor in tensors[1:]:
-        dtype = torch.promote_types(dtype, tensor.dtype)
-    size = (len(tensors), *(first.shape[axis] for axis in order))
+    tensors: Sequence[torch.Tensor]
+    order: Sequence[int]
+    dtype: torch.dtype
+    meta: dict[Any, Any] | None = None
+    operations: Sequence[Any] = ()
+
+    @classmethod
+    def of(cls, tensors: Sequence[torch.Tensor], meta: dict[Any, Any] | None, operations: Sequence[Any]) -> _Stack:
+        """With the type that holds the values of all."""
+        first = tensors[0]
+        dtype = first.dtype
+        for tensor in tensors[1:]:
+            dtype = torch.promote_types(dtype, tensor.dtype)
+        order = sorted(range(first.ndim), key=lambda axis: -first.stride(axis))
+        return cls(tensors, order, dtype, meta, operations)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """The shape in memory order."""
+        return (len(self.tensors), *(self.tensors[0].shape[axis] for axis in self.order))
+
+    @property
+    def nbytes(self) -> int:
+        """How much it takes."""
+        return math.prod(self.size) * self.dtype.itemsize
+
+    def into(self, out: torch.Tensor) -> torch.Tensor:
+        """Stack into a tensor of this size."""
+        order = tuple(self.order)
+        for position, tensor in enumerate(self.tensors):
+            out[position].copy_(tensor.detach().permute(order))
+        stacked = out.permute(0, *(self.order.index(axis) + 1 for axis in range(len(self.order))))
+        return stacked if self.meta is None else meta_tensor(stacked, self.meta, self.operations, batch=True)
+
+
+def _settled(made: dict[str, Any]) -> dict[str, Any]:
+    """Stack what is to be stacked: in a worker in one piece of shared memory, where the main process finds it."""
+    stacks = {key: value for key, value in made.items() if isinstance(value, _Stack)}
     if get_worker_info() is None:
-        out = torch.empty(size, dtype=dtype)
-    else:
-        length = int(np.prod(size)) * dtype.itemsize
-        storage = torch.UntypedStorage._new_shared(length, device="cpu")
-        out = torch.empty(0, dtype=dtype).set_(storage, 0, size)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    for position, tensor in enumerate(tensors):
-        out[position].copy_(tensor.detach().permute(order))
-    back = [order.index(axis) + 1 for axis in range(first.ndim)]
-    return out.permute(0, *back)
+        return {
+            **made,
+            **{key: stack.into(torch.empty(stack.size, dtype=stack.dtype)) for key, stack in stacks.items()},
+        }
+    storage, starts = shared_storage([stack.nbytes for stack in stacks.values()])
+    for (key, stack), start in zip(stacks.items(), starts, strict=True):
+        out = torch.empty(0, dtype=stack.dtype)
+        out.set_(storage, start // stack.dtype.itemsize, stack.size)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        made[key] = stack.into(out)
+    return Parcel(made, storage)
 
 
 def _padded(tensor: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:

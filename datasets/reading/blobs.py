@@ -115,14 +115,16 @@ class Blob:
 def write_blob(path: Path, body: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> int:
     """Write C-contiguous arrays and a JSON-able description; returns the bytes taken on disk.
 
-    The file appears whole or not at all, and never changes afterwards: two who write the same do no harm. Raises
-    :class:`OSError`.
+    The file appears whole or not at all, and never changes afterwards: two who write the same do no harm. It is on
+    the disk before it gets its name, so that a loss of power leaves no blob of zeros. Raises :class:`OSError`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             taken = _write(file, body, arrays)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

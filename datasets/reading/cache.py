@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
@@ -19,17 +20,21 @@ from ..errors import QueryError
 from .blobs import Blob, Damaged, write_blob
 from .eviction import evict, files_of
 
-LAYOUT = 1
-"""Counts changes of what the blobs hold; another number leaves all older blobs unread."""
-
+_SOURCES = Path(__file__).parents[1]
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 _SHARE = 64
 
 
 @once
 def code_version() -> str:
-    """What of this code decides the content of a blob; part of every key."""
-    return f"{LAYOUT} {version('trialbids')} {sys.byteorder} {np.dtype(np.intp).itemsize}"
+    """What of this code decides the content of a blob; part of every key.
+
+    A release is told by its version; a checkout, whose version stays while its code changes, by its source as well.
+    """
+    source = hashlib.blake2b(digest_size=8)
+    for path in sorted(_SOURCES.rglob("*.py")):
+        source.update(path.read_bytes())
+    return f"{version('trialbids')} {source.hexdigest()} {sys.byteorder} {np.dtype(np.intp).itemsize}"
 
 
 class Cache:
@@ -41,6 +46,10 @@ class Cache:
     file that changes is read anew and nothing has to be cleared by hand; what has not been used for longest goes
     first. A blob that is in use may be deleted at any time, also by hand. Where the folder cannot be written, one
     warning says so and reading goes on without it.
+
+    A blob is on the disk before it has its name, so neither a killed process nor a loss of power leaves half a one.
+    Its voxels are mapped, and not compared with their checksum each time, which would read the whole of every image
+    for a patch of it: :meth:`verify` does that, where a disk is suspected to change what it holds.
 
     Raises :class:`QueryError` for a size that cannot be meant, or where ``folder`` is a file.
     """
@@ -126,7 +135,7 @@ class Cache:
         return sum(found.size for found in files_of(self.folder))
 
     def verify(self) -> tuple[Path, ...]:
-        """Read every blob whole and delete the damaged ones, as after a crash of the machine; returns those."""
+        """Read every blob whole and delete the damaged ones, as where the disk is suspected; returns those."""
         return tuple(self._damaged())
 
     def _damaged(self) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import Enum
 from functools import cache, partial
@@ -22,13 +23,13 @@ from monai.transforms.transform import MapTransform, Randomizable
 
 from ..errors import QueryError
 from .cache import Cache, code_version
+from .codec import plain_array
 
 Spec = Any
 """Lists of words, numbers and further lists, as JSON can hold them."""
 
 _PLAIN = (str, int, float, bool, type(None))
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, np.ufunc)
-_THREADS = "_tls"  # where MONAI's traceable transforms keep what they are just doing, for each thread
 
 
 class Versioned:
@@ -55,7 +56,9 @@ def versioned(transform: Callable[[Any], Any], name: str) -> Versioned:
 
     >>> Lambdad("t2", versioned(lambda image: image.clamp(0, 1000), "clamp-v1"))   # doctest: +SKIP
 
-    Give it another name whenever it does something else. Raises :class:`QueryError` for an empty name.
+    Give it another name whenever it does something else. Its keys and those of its attributes that can be written
+    down tell it from others of the same name; its code and its functions do not. Raises :class:`QueryError` for an
+    empty name.
     """
     if not name.strip():
         raise QueryError("versioned: the name is empty; write what it does and a version, such as 'clamp-v1'.")
@@ -89,7 +92,7 @@ class _Describer:
         if isinstance(thing, torch.dtype | torch.device | np.dtype | Path | range | slice | complex | bytes):
             return [type(thing).__name__, repr(thing)]
         if isinstance(thing, Versioned):
-            return ["versioned", thing.name]
+            return ["versioned", thing.name, self._known(thing.transform)]
         if isinstance(thing, Cache):
             return ["cache"]
         ways: tuple[tuple[tuple[type, ...], Callable[[Any, str], Spec]], ...] = (
@@ -126,10 +129,30 @@ class _Describer:
         slots = [name for parent in kind.__mro__ for name in _names(vars(parent).get("__slots__", ()))]
         if not hasattr(thing, "__dict__") and not slots:
             raise _refused(where, f"a {kind.__qualname__} cannot be looked into")
-        state = {name: getattr(thing, name) for name in slots if hasattr(thing, name)} | getattr(thing, "__dict__", {})
-        hidden = {_THREADS, "R"} if isinstance(thing, Randomizable) else {_THREADS}
-        told = [[name, self.of(value, f"{where}.{name}")] for name, value in state.items() if name not in hidden]
+        told = [[name, self.of(value, f"{where}.{name}")] for name, value in _state(thing, slots).items()]
         return ["object", _class(kind, where), sorted(told)]
+
+    def _known(self, thing: Any) -> Spec:
+        """Those attributes of a transform with a declared name that can be written down."""
+        known: list[Spec] = []
+        for name, value in _state(thing).items():
+            inside = list(self.inside)
+            try:
+                known.append([name, self.of(value, name)])
+            except QueryError:  # what the declared name stands for
+                self.inside = inside
+        return sorted(known)
+
+
+def _state(thing: Any, slots: Sequence[str] = ()) -> dict[str, Any]:
+    """The attributes that say what an object does: not where it stands in a run.
+
+    MONAI's transforms keep what they are just doing in thread-local objects, some of them from the first call on.
+    """
+    state = {name: getattr(thing, name) for name in slots if hasattr(thing, name)} | getattr(thing, "__dict__", {})
+    if isinstance(thing, Randomizable):
+        state.pop("R", None)
+    return {name: value for name, value in state.items() if not isinstance(value, threading.local)}
 
 
 def _names(slots: str | Sequence[str]) -> Sequence[str]:
@@ -138,11 +161,11 @@ def _names(slots: str | Sequence[str]) -> Sequence[str]:
 
 
 def _content(thing: Any) -> Spec:
-    array = thing.detach().cpu().numpy() if isinstance(thing, torch.Tensor) else np.asarray(thing)
+    array = plain_array(thing) if isinstance(thing, torch.Tensor) else np.asarray(thing)
     if array.dtype == object:
         raise _refused(type(thing).__name__, "an array of objects has no content that can be told")
     digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-    return [type(thing).__name__, array.dtype.str, list(array.shape), digest]
+    return [type(thing).__name__, str(thing.dtype), array.dtype.str, list(array.shape), digest]
 
 
 def _class(thing: type, where: str) -> Spec:

@@ -1,5 +1,7 @@
 """A transformed sample as arrays and plain words, and back: the same values, types, strides and metadata.
 
+The names of files are not written but numbered: two files may swap their names, or the whole tree may move.
+
 No pickle: what is read from a folder that others can write must not be able to run code.
 """
 
@@ -20,27 +22,41 @@ from .blobs import Blob, Place
 
 _PLAIN = (str, int, float, bool, type(None))
 _META = ("_meta", "_applied_operations", "_pending_operations", "_is_batch", "_spatial_ndim")
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _DTYPES = {str(dtype): dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)}
 
 
-def encode(sample: Any, owners: Sequence[object]) -> tuple[Any, list[np.ndarray]]:
+def encode(sample: Any, owners: Sequence[object], names: Sequence[str] = ()) -> tuple[Any, list[np.ndarray]]:
     """A sample as JSON-able words, and its arrays in memory order (C-contiguous).
 
     ``owners`` are the transforms that made it: MONAI notes in a tensor which object has changed it, by its address,
-    and the place in ``owners`` is written instead. Raises :class:`QueryError` for what cannot be written.
+    and the place in ``owners`` is written instead. So it is with ``names``, the files that the sample was read from.
+    Raises :class:`QueryError` for what cannot be written.
     """
-    encoder = _Encoder({id(owner): n for n, owner in enumerate(owners)})
+    encoder = _Encoder({id(owner): n for n, owner in enumerate(owners)}, {name: names.index(name) for name in names})
     return encoder.of(sample), encoder.arrays
 
 
-def decode(words: Any, blob: Blob, owners: Sequence[object]) -> Any:
-    """What :func:`encode` was given. Arrays are mapped, privately, and read when they are touched."""
-    return _Decoder(blob, owners).of(words)
+def decode(words: Any, blob: Blob, owners: Sequence[object], names: Sequence[str] = ()) -> Any:
+    """What :func:`encode` was given, with these ``names``. Arrays are mapped, privately, and read when touched."""
+    return _Decoder(blob, owners, names).of(words)
+
+
+def plain_array(tensor: torch.Tensor) -> np.ndarray:
+    """The bytes of a tensor as an array; a type that numpy has not, such as bfloat16, as integers of its width."""
+    plain = tensor.detach().cpu()
+    if isinstance(plain, MetaTensor):
+        plain = plain.as_tensor()
+    try:
+        return plain.numpy()
+    except TypeError:
+        return plain.view(_INTEGERS[plain.dtype.itemsize]).numpy()
 
 
 class _Encoder:
-    def __init__(self, owners: Mapping[int, int]) -> None:
+    def __init__(self, owners: Mapping[int, int], names: Mapping[str, int]) -> None:
         self.owners = owners
+        self.names = names
         self.arrays: list[np.ndarray] = []
 
     def of(self, thing: Any) -> Any:
@@ -48,7 +64,7 @@ class _Encoder:
             state = {name: vars(thing)[name] for name in _META if name in vars(thing)}
             return ["meta", self.of(thing.as_tensor()), self.of(state)]
         if isinstance(thing, torch.Tensor):
-            return ["tensor", str(thing.dtype), *self.array(thing.detach().cpu().numpy())]
+            return ["tensor", str(thing.dtype), *self.array(plain_array(thing))]
         if isinstance(thing, np.ndarray):
             return ["array", *self.array(thing)]
         if isinstance(thing, np.generic):
@@ -56,7 +72,7 @@ class _Encoder:
         if isinstance(thing, Enum) and isinstance(thing, str):
             return str(thing.value)
         if type(thing) in _PLAIN:
-            return thing
+            return ["name", self.names[thing]] if isinstance(thing, str) and thing in self.names else thing
         if isinstance(thing, Mapping):
             return ["dict", *([self.of(key), self.entry(key, value)] for key, value in thing.items())]
         if isinstance(thing, torch.Size):
@@ -87,9 +103,10 @@ class _Encoder:
 
 
 class _Decoder:
-    def __init__(self, blob: Blob, owners: Sequence[object]) -> None:
+    def __init__(self, blob: Blob, owners: Sequence[object], names: Sequence[str]) -> None:
         self.blob = blob
         self.owners = owners
+        self.names = names
 
     def of(self, words: Any) -> Any:
         if not isinstance(words, list):
@@ -106,13 +123,16 @@ class _Decoder:
 
     def leaf(self, kind: str, rest: Sequence[Any]) -> Any:
         if kind == "tensor":
-            return torch.from_numpy(self.array(*rest[1:]))
+            made = torch.from_numpy(self.array(*rest[1:]))
+            return made if made.dtype is _DTYPES[rest[0]] else made.view(_DTYPES[rest[0]])
         if kind == "array":
             return self.array(*rest)
         if kind == "scalar":
             return np.dtype(rest[0]).type(rest[1])
         if kind == "owner":
             return id(self.owners[rest[0]])
+        if kind == "name":
+            return self.names[rest[0]]
         simple = {
             "size": torch.Size, "dtype": lambda r: _DTYPES[r[0]], "npdtype": lambda r: np.dtype(r[0]),
             "device": lambda r: torch.device(r[0]), "path": lambda r: Path(r[0]), "slice": lambda r: slice(*r),

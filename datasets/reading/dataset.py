@@ -16,9 +16,10 @@ from ..cohorts.cohort import Cohort
 from ..cohorts.rows import SIDE_KEYS
 from ..errors import ReadError
 from .cache import Cache
+from .crops import PushedCrop
 from .draws import Draw
 from .loading import LoadSequencesd
-from .prefix import Pipeline, Prefix, cut
+from .prefix import REST, Pipeline, Prefix, cut
 from .resampling import ResampleToGridd
 from .seeding import derived_seed, may_be_random, randomizables, seeded
 from .skipping import SKIPPED, Skips, check_policy, left_out
@@ -46,8 +47,8 @@ class CohortDataset(Dataset):
       ``"skipped"``, which every batch then has (a batch of which nothing is left has no images, and an empty
       ``sample_id``), each is warned of once, and :attr:`skipped` knows them all.
     - ``stack="image"`` makes all images the channels of one tensor of that name.
-    - A cohort made with ``grid=Resample(…)`` is brought to that grid before ``transform``, lazily if it is a lazy
-      ``Compose``.
+    - A cohort made with ``grid=Resample(…)`` is brought to that grid before ``transform``, the images lazily if it is
+      a lazy ``Compose``, labels always at once and from the nearest voxel.
 
     Raises :class:`QueryError` and :class:`CohortError` for what cannot be meant or stacked, and on reading
     :class:`ReadError` naming participant, session and file.
@@ -75,7 +76,7 @@ class CohortDataset(Dataset):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._skips = Skips(len(cohort))
         keys = (self._stack, *cohort.label_keys) if self._stack else cohort.keys
-        self.load = LoadSequencesd(keys, dtype=dtype, cache=cache)
+        self.load = LoadSequencesd(keys, dtype=dtype, cache=cache, resample=False)
         self._own = frozenset([*keys, *(f"{key}{side}" for key in keys for side in SIDE_KEYS)])
         self._pipeline = self._cut(cache is not None)
         self._prefix = None if cache is None or not self._pipeline.cut else Prefix(self.load, self._pipeline, cache)
@@ -133,17 +134,18 @@ class CohortDataset(Dataset):
         if self._prefix is None:
             return self.load({**row})
         made = self._prefix({name: value for name, value in row.items() if name in self._own})
-        return _each(made, self.load.finish({name: value for name, value in row.items() if name not in self._own}))
+        return _rejoined(made, self.load.finish({k: value for k, value in row.items() if k not in self._own}))
 
     def _augmented(self, sample: Any, draw: Draw, sample_id: str) -> Any:
         if self._random is None:
             rest = self._pipeline.rest
             self._random = randomizables(rest)
             self._seeded = may_be_random(rest)
+            self._crop = PushedCrop.of(self._pipeline.steps, self._pipeline.cut)
         if not self._seeded:
             return self._pipeline.after(sample)
         with seeded(derived_seed(self.seed, draw.epoch, sample_id, draw.repeat), self._random):
-            return self._pipeline.after(sample)
+            return self._pipeline.after(sample, self._crop)
 
 
 def _pipeline(cohort: Cohort, transform: Transform | Sequence[Transform] | None, stack: str | None) -> Compose:
@@ -165,6 +167,15 @@ def _pipeline(cohort: Cohort, transform: Transform | Sequence[Transform] | None,
         lazy=given.lazy,
         overrides=given.overrides,
     )
+
+
+def _rejoined(made: Any, rest: Mapping[str, Any]) -> Any:
+    """What the first steps made, with the rest of the row wherever they kept it."""
+    if isinstance(made, list):
+        return [_rejoined(one, rest) for one in made]
+    if not isinstance(made, Mapping) or REST not in made:
+        return made
+    return {**{key: value for key, value in made.items() if key != REST}, **rest}
 
 
 def _each(made: Any, more: Mapping[str, Any]) -> Any:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from types import FunctionType, ModuleType
 from typing import Any
 
+import monai
+import numpy as np
+import torch
 from monai.transforms.compose import Compose
+from monai.transforms.io.array import SaveImage
 from monai.transforms.traits import LazyTrait, RandomizableTrait
 from monai.transforms.transform import MapTransform
+from monai.transforms.utility.dictionary import DeleteItemsd
 
 from .cache import Cache, code_version
 from .canonical import describe
@@ -20,6 +25,9 @@ from .codec import decode, encode
 from .loading import LoadSequencesd, files_of
 from .seeding import randomizables
 from .volumes import is_whole, key_of
+
+REST = "rest of the row"
+"""The entry that stands for all that belongs to no image; gone behind a step that keeps only certain entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,15 @@ class Pipeline:
         """Do what comes before the cut."""
         return self.steps(sample, end=self.cut) if self.cut else sample
 
-    def after(self, sample: Any) -> Any:
-        """Do the rest."""
-        return self.steps(sample, start=self.cut) if self.rest else sample
+    def after(self, sample: Any, first: Callable[[Any], Any] | None = None) -> Any:
+        """Do the rest; ``first`` stands in for its first step."""
+        start = self.cut if first is None else self.cut + 1
+        made = sample if first is None else first(sample)
+        return self.steps(made, start=start) if start < len(self.steps.transforms) else made
 
 
 def cut(steps: Compose, scalars: Collection[str]) -> Pipeline:
-    """Cut before the first step that is random, that has one of ``scalars`` among its keys, or that is done lazily.
+    """Cut before the first step that is random, saves, has one of ``scalars`` among its keys, or is done lazily.
 
     A lazy step waits for the next ones to be done with them at once: another cut would be another interpolation.
     """
@@ -57,39 +67,46 @@ class Prefix:
     """Loads a sample and does the steps before the cut, or takes the result from the cache.
 
     ``keys`` are those of images and labels: only they and what belongs to them go in and are kept, so that a changed
-    label value or clinical column is never hidden by the cache. The key of a result is made of the content of all its
-    files, of how they are read, and of the steps as :func:`describe` writes them down. Raises :class:`QueryError`
-    where a step cannot be written down.
+    label value or clinical column is never hidden by the cache; for all else :data:`REST` stands in. The key of a
+    result is made of the content of all its files and the last part of their names, of how they are read, of the steps
+    as :func:`describe` writes them down, and of the libraries that do them; the files are named as the sample names
+    them, wherever they lay when it was kept. Raises :class:`QueryError` where a step cannot be written down.
     """
 
     def __init__(self, load: LoadSequencesd, pipeline: Pipeline, cache: Cache) -> None:
-        self.load = LoadSequencesd(load.keys, load.dtype, load.allow_missing_keys, cache.readonly())
+        self.load = LoadSequencesd(load.keys, load.dtype, load.allow_missing_keys, cache.readonly(), load.resample)
         self.pipeline = pipeline
         self.cache = cache
         steps = pipeline.steps.transforms[: pipeline.cut]
         frame = [pipeline.steps.map_items, pipeline.steps.unpack_items]
-        self._spec = json.dumps([code_version(), describe(load), frame, [describe(step) for step in steps]])
+        libraries = [torch.__version__, np.__version__, monai.__version__]
+        self._spec = json.dumps([code_version(), libraries, describe(load), frame, [describe(step) for step in steps]])
         self._owners = list(_parts(steps))
 
     def __call__(self, sample: Mapping[str, Any]) -> Any:
-        """The sample after the cut, without what does not belong to images and labels. Raises :class:`ReadError`."""
-        key = self._key(sample)
+        """The sample after the cut: images, labels, and :data:`REST` unless a step leaves it out.
+
+        Raises :class:`ReadError`.
+        """
+        key, names = self._key(sample), self._files(sample)
         blob = self.cache.find(key)
         if blob is not None:
             with blob:
-                return decode(blob.body, blob, self._owners)
-        loaded = self.load({**sample})
-        stable = self._key(sample) == key and all(is_whole(path) for path in self._files(sample))
+                return decode(blob.body, blob, self._owners, names)
+        loaded = {**self.load({**sample}), REST: True}
+        stable = self._key(sample) == key and all(is_whole(path) for path in names)
         made = self.pipeline.before(loaded)
         if stable:
-            self.cache.keep(key, *encode(made, self._owners))
+            self.cache.keep(key, *encode(made, self._owners, names))
         return made
 
-    def _files(self, sample: Mapping[str, Any]) -> list[str | Path]:
-        return [path for key in self.load.keys for path in files_of(sample.get(str(key), "")) if path]
+    def _files(self, sample: Mapping[str, Any]) -> list[str]:
+        return [str(path) for key in self.load.keys for path in files_of(sample.get(str(key), "")) if path]
 
     def _key(self, sample: Mapping[str, Any]) -> str:
         digest = hashlib.blake2b(self._spec.encode(), digest_size=20)
+        names = self._files(sample)
+        digest.update(repr([(names.index(name), PurePath(name).name) for name in names]).encode())
         for key in self.load.keys:
             files = [key_of(path) if path else "" for path in files_of(sample.get(str(key), ""))]
             digest.update(repr((key, files)).encode())
@@ -99,13 +116,19 @@ class Prefix:
 
 def _stops(step: Any, steps: Compose, scalars: Collection[str]) -> bool:
     parts = list(_parts([step]))
-    if any(isinstance(part, RandomizableTrait) for part in parts):
+    if any(isinstance(part, RandomizableTrait | SaveImage) for part in parts):
         return True
     if any(type(part) is not Compose for part in randomizables(step)):
         return True
-    if isinstance(step, MapTransform) and set(step.keys) & set(scalars):
+    if any(isinstance(part, MapTransform) and _touches(part, scalars) for part in parts):
         return True
     return any(isinstance(part, LazyTrait) and _is_lazy(part, steps.lazy) for part in parts)
+
+
+def _touches(step: MapTransform, scalars: Collection[str]) -> bool:
+    """Whether its keys are entries that belong to no image, or patterns, which may mean such entries."""
+    patterns = isinstance(step, DeleteItemsd) and any(step.use_re)
+    return patterns or bool(set(step.keys) & set(scalars))
 
 
 def _is_lazy(step: Any, lazy: bool | None) -> bool:

@@ -10,6 +10,7 @@ from monai.data.meta_tensor import MetaTensor
 from monai.transforms.spatial.dictionary import ResampleToMatchd
 
 from ..cohorts.policies import Resample
+from ..errors import QueryError
 
 MODES: Mapping[str, str | int] = {"linear": "bilinear", "nearest": "nearest", "cubic": 3}
 """How MONAI names the interpolations of :class:`Resample`."""
@@ -20,7 +21,8 @@ class ResampleToGridd(ResampleToMatchd):
 
     Images become float32; masks and label maps are taken from the nearest voxel and keep their type, fractions are
     interpolated linearly. Outside an image there are zeros. Each image keeps its own ``meta`` but for the affine.
-    Can be inverted, and waits for the next steps where the pipeline is lazy.
+    Can be inverted. Where the pipeline is lazy, images wait for the next steps and are interpolated once; labels do
+    not, because what waits takes the interpolation of the steps that it is joined with.
     """
 
     def __init__(self, grid: Resample, images: Sequence[str], labels: Sequence[str], lazy: bool = False) -> None:
@@ -40,12 +42,29 @@ class ResampleToGridd(ResampleToMatchd):
             mode = "nearest" if exact else "bilinear" if key in self.labels else self.image_mode
             padding = "constant" if mode == self.image_mode and isinstance(mode, int) else "zeros"
             told = dict(image.meta)
-            moved: Any = self.resampler(image, sample[self.key_dst], mode=mode, padding_mode=padding, lazy=lazy)
+            later = waits and key not in self.labels
+            moved: Any = self.resampler(image, sample[self.key_dst], mode=mode, padding_mode=padding, lazy=later)
             for name, value in told.items():
                 if name not in ("affine", "spatial_shape"):
                     moved.meta[name] = value
-            sample[key] = moved.to(image.dtype) if exact and not waits else moved
+            sample[key] = moved.to(image.dtype) if exact else moved
         reference = sample[self.key_dst]
         if not waits and self.key_dst not in self.labels and not reference.is_floating_point():
             sample[self.key_dst] = reference.to(torch.float32)
         return sample
+
+
+def on_one_grid(sample: dict[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
+    """Bring ``keys`` to the grid that each names under ``<key>.onto``. Raises :class:`QueryError` where it is not read."""
+    if not keys:
+        return sample
+    told = {key: sample[f"{key}.onto"] for key in keys}
+    (to,) = {onto for onto, _ in told.values()}
+    if not isinstance(sample.get(to), MetaTensor):
+        raise QueryError(
+            f"{', '.join(map(str, keys))}: to be resampled to {to!r}, which must be among the keys to be read"
+        )
+    images = [key for key, (_, way) in told.items() if way != "label"]
+    way = next((way for _, way in told.values() if way != "label"), "linear")
+    labels = [key for key in keys if key not in images]
+    return dict(ResampleToGridd(Resample(to, way), images, labels)(sample))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from functools import cache, partial
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -37,9 +39,12 @@ def randomizables(thing: object) -> list[Randomizable]:
     """Everything with a random state of its own inside a transform, in an order that every process agrees on.
 
     Found are MONAI's Randomizables, and random generators of torch, numpy and Python that were handed over as objects
-    (each in a shell that seeds it like a Randomizable); in attributes and slots, in containers, and in what a function
-    has closed over, is bound to, has as defaults, or names among its module's globals. The members of a set have no
-    order and are not looked at.
+    (each in a shell that seeds it like a Randomizable); in attributes and slots, in containers, in what a function
+    has closed over, is bound to, has as defaults, or names among its module's globals, in the methods of a transform of
+    your own, and in the functions of your own modules that it names (``helper()``, ``tools.helper()``,
+    ``tools.RNG``). Your own is what is neither installed nor of the standard library. Not found is a generator that
+    can be reached in another way only: by a computed name, from installed code, or made by the code as it runs. The
+    members of a set have no order and are not looked at.
     """
     parts = (
         part for part in _inside(thing) if isinstance(part, (Randomizable, *_GENERATORS)) and not _draws_nothing(part)
@@ -140,6 +145,7 @@ def _parts(thing: Any) -> list[Any]:
         return [thing.func, *thing.args, *thing.keywords.values()]
     slots = [name for kind in type(thing).__mro__ for name in _names(vars(kind).get("__slots__", ()))]
     parts = [getattr(thing, name) for name in slots if hasattr(thing, name)]
+    parts += _parts_of_class(type(thing))
     if not hasattr(thing, "__dict__"):
         return parts
     shown = {**vars(thing)}
@@ -148,15 +154,49 @@ def _parts(thing: Any) -> list[Any]:
     return [*parts, *shown.values()]
 
 
-def _parts_of_function(function: FunctionType) -> list[Any]:
-    """What a function carries, and of its module's globals only those that are random themselves.
+def _parts_of_class(kind: type) -> list[Any]:
+    """The methods of a class of the user's own, and the generators that all its objects share."""
+    own = [parent for parent in kind.__mro__ if _is_users(parent.__module__)]
+    values = [getattr(value, "__func__", value) for parent in own for value in vars(parent).values()]
+    return [value for value in values if isinstance(value, (FunctionType, Randomizable, *_GENERATORS))]
 
-    Other globals are functions and classes of whole libraries.
+
+def _parts_of_function(function: FunctionType) -> list[Any]:
+    """What a function carries, and of what it names only what is random itself, or a function of the user's own.
+
+    Other names are functions and classes of whole libraries.
     """
     cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    named = [function.__globals__.get(name) for name in function.__code__.co_names]
-    return [*cells, *defaults, *(value for value in named if isinstance(value, (Randomizable, *_GENERATORS)))]
+    names = list(_names_in(function.__code__))
+    named = [function.__globals__.get(name) for name in names]
+    modules = [value for value in named if isinstance(value, ModuleType) and _is_users(value.__name__)]
+    named += [vars(module).get(name) for module in modules for name in names]
+    return [*cells, *defaults, *(value for value in named if _worth_following(value))]
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """The names that a function uses, and those inside it."""
+    yield from code.co_names
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from _names_in(part)
+
+
+def _worth_following(value: Any) -> bool:
+    if isinstance(value, (Randomizable, *_GENERATORS)):
+        return True
+    kind = value if isinstance(value, FunctionType) else type(value)
+    return callable(value) and not isinstance(value, type) and _is_users(kind.__module__)
+
+
+@cache
+def _is_users(module: str) -> bool:
+    """Whether a module is neither installed nor of the standard library."""
+    if module.partition(".")[0] in (*OURS, *sys.stdlib_module_names) and module != "__main__":
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return module == "__main__" or (file is not None and not {"site-packages", "dist-packages"} & set(Path(file).parts))
 
 
 def _filled(cell: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..cohorts.cohort import Cohort
-from ..cohorts.rows import SIDE_KEYS
+from ..cohorts.rows import PER_CHANNEL, SIDE_KEYS
 from ..errors import QueryError
 from .loading import files_of
 
@@ -42,29 +42,29 @@ def stacked(sample: Mapping[str, Any], name: str, keys: Sequence[str]) -> dict[s
     files: list[str] = []
     factors: list[float] = []
     volumes: list[int | None] = []
-    units = [sample.get(f"{key}_unit", "") for key in keys]
+    units = [sample.get(f"{key}.unit", "") for key in keys]
     for key in keys:
         paths = [str(path) for path in files_of(sample[key])]
         count = _channels(sample, key)
-        chosen = sample.get(f"{key}_volumes") or [None] * len(paths)
+        chosen = sample.get(f"{key}.volumes") or [None] * len(paths)
         if not sample[key]:
             paths, chosen = [""] * count, [None] * count
         elif len(paths) == 1:
             paths = paths * len(chosen)
         files += paths
         volumes += chosen
-        factors += [float(sample.get(f"{key}_factor", 1.0))] * len(paths)
+        factors += [float(sample.get(f"{key}.factor", 1.0))] * len(paths)
         for side in SIDE_KEYS:
             told = out.pop(f"{key}{side}", None)
-            if side in ("_times", "_bvalues") and told is not None:
+            if side in PER_CHANNEL and told is not None:
                 out[f"{key}{side}"] = torch.as_tensor(told, dtype=torch.float32)
     unit = units[0] if len(set(units)) == 1 else units
-    return {**out, name: files, f"{name}_factor": factors, f"{name}_volumes": volumes, f"{name}_unit": unit}
+    return {**out, name: files, f"{name}.factor": factors, f"{name}.volumes": volumes, f"{name}.unit": unit}
 
 
 def _channels(sample: Mapping[str, Any], key: str) -> int:
     """The number of channels that an image has in the tensor; a plain 4D file counts as one."""
-    for side in ("_times", "_bvalues", "_volumes"):
+    for side in (*PER_CHANNEL, ".volumes"):
         if sample.get(f"{key}{side}"):
             return len(sample[f"{key}{side}"])
     return len(files_of(sample[key]))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ..cohorts.cohort import Cohort
 from ..errors import QueryError, SplitError
 from .sheet import read_sheet
 
+T = TypeVar("T")
 Declared = Mapping[str, Hashable]
-"""The group of a participant; who is not in it, or has None, is in no group."""
+"""The group of a participant; who is not in it, or has None, NaN or "", is in no group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,19 @@ def declared_ties(
 
     ``groups`` is a column (then every value but an empty one is a group) or a mapping of participants to groups.
     ``aliases`` maps a participant to the one who is the same person, or is a table with the columns ``id`` and ``is``.
-    Participants that are not in the cohort still tie others together. Raises :class:`QueryError`.
+    Participants that are not in the cohort still tie others together. What is empty (None, NaN, "") ties nobody. A
+    mapping may also be a pandas ``Series``. Raises :class:`QueryError`.
     """
     ties: list[Tie] = []
     if isinstance(groups, str):
         pairs = zip(cohort.column("participant_id"), cohort.column(groups), strict=True)
         ties += _ties(groups, ((str(person), group) for person, group in pairs))
     elif groups is not None:
-        _check_known("groups=", groups, cohort)
-        ties += _ties("group", groups.items())
-    if isinstance(aliases, str | Path):
-        aliases = _read_aliases(Path(aliases))
-    if aliases:
+        known = _given(groups)
+        _check_known("groups=", known, cohort)
+        ties += _ties("group", known.items())
+    if aliases is not None:
+        aliases = _read_aliases(Path(aliases)) if isinstance(aliases, str | Path) else _given(aliases)
         _check_known("aliases=", {**aliases, **{other: name for name, other in aliases.items()}}, cohort)
         ties += [Tie("aliases", (name, other)) for name, other in aliases.items() if name != other]
     return tuple(ties)
@@ -68,10 +71,25 @@ def bundles_of(participants: Iterable[str], ties: Iterable[Tie]) -> dict[str, st
     return {name: first.setdefault(root(name), name) for name in participants}
 
 
+def is_empty(value: object) -> bool:
+    """Whether a cell of a table says nothing: None, "", or a NaN of any kind, which is not equal to itself."""
+    if value is None or (isinstance(value, str) and not value):
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA is neither equal nor unequal to anything
+        return True
+
+
+def _given(named: Mapping[str, T]) -> dict[str, T]:
+    """Who is given something, of a mapping or a pandas ``Series``."""
+    return {name: value for name, value in named.items() if not is_empty(value)}
+
+
 def _ties(word: str, pairs: Iterable[tuple[str, object]]) -> list[Tie]:
     members: dict[object, dict[str, None]] = {}
     for person, group in pairs:
-        if group is not None and group != "":
+        if not is_empty(group):
             members.setdefault(group, {})[person] = None
     return [Tie(f"{word} {group}", tuple(people)) for group, people in members.items() if len(people) > 1]
 
@@ -94,7 +112,7 @@ def _read_aliases(path: Path) -> dict[str, str]:
         )
     found: dict[str, str] = {}
     for row in rows:
-        if not row["id"] or not row["is"]:
+        if {row["id"], row["is"]} & {"", "n/a"}:
             raise SplitError(f"{path}: a row has no id or no is: {row}.")
         if found.setdefault(row["id"], row["is"]) != row["is"]:
             raise SplitError(f"{path}: {row['id']} is said to be {found[row['id']]} and {row['is']}; keep one row.")

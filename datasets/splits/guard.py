@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 
 from ..cohorts.cohort import Cohort
+from ..cohorts.content import trailer_of
 from ..errors import LeakError, ReadError, listing
 from ..files.nifti import read_header
 from ..files.places import fetch
@@ -42,14 +43,31 @@ def check_table(table: Table, ties: Iterable[Tie]) -> None:
 def ties_of_content(cohort: Cohort, content: bool = False) -> list[Tie]:
     """Participants who have the same image, under two names, or images of one study.
 
-    Images are the same where the hash of their voxels is. With ``content`` the voxels of those whose hash the tree
-    does not know are hashed, of images whose shape and type another participant's image has too.
+    Images are the same where the hash of their voxels is. Those whose hash the tree does not know are hashed where
+    they may be another participant's: where the whole file has the same checksum, as the end of a ``.nii.gz`` tells, or
+    with ``content`` where shape and type are the same (:func:`not_compared` says what is left out without).
     """
     hashes = {path: digest for path, digest in cohort.identities.items() if path.startswith(RAW)}
-    if content:
-        hashes |= _hashed(cohort, hashes)
+    hashes |= _hashed(cohort, hashes, _form if content else _checksum)
     same = _shared(hashes, "the same voxels")
     return [*same, *_shared(cohort.studies, "the same study")]
+
+
+def not_compared(cohort: Cohort) -> list[str]:
+    """What of the images cannot be told to be the same without reading them all, in words; [] where nothing is left.
+
+    In a tree without a manifest an image may be there under two names with another header, or in a file that is not
+    compressed or lies behind an address.
+    """
+    raw = [path for path in cohort.files if path.startswith(RAW)]
+    unknown = sum(path not in cohort.identities for path in raw)
+    if not unknown:
+        return []
+    told = " beyond whole files that are the same" if isinstance(cohort.root, Path) else ""
+    return [
+        f"{unknown} of {len(raw)} images have no hash of their voxels in the tree, and were not compared with those of "
+        f"other participants{told}; check(content=True) reads and compares them"
+    ]
 
 
 def _shared(values: Mapping[str, str], words: str) -> list[Tie]:
@@ -65,19 +83,41 @@ def _shared(values: Mapping[str, str], words: str) -> list[Tie]:
     ]
 
 
-def _hashed(cohort: Cohort, known: Mapping[str, str]) -> dict[str, str]:
-    """The hashes that are not known, of images that could be the same as another participant's."""
-    alike: dict[tuple[object, ...], dict[str, Path]] = {}
-    for path in cohort.files:
-        if path.startswith(RAW):
-            local = fetch(f"{cohort.root}/{path}")
-            header = read_header(local)
-            alike.setdefault((header.shape, str(header.dtype)), {})[path] = local
-    found: dict[str, str] = {}
-    for places in alike.values():
-        if len({path.partition("/")[0] for path in places}) > 1:
-            found |= {path: voxels_sha256(local) for path, local in places.items() if path not in known}
-    return found
+def _hashed(
+    cohort: Cohort, known: Mapping[str, str], likeness: Callable[[Cohort, str], Hashable | None]
+) -> dict[str, str]:
+    """The hashes that are not known, of images that are alike another participant's.
+
+    With some hashes known, every image is a candidate for those that are not.
+    """
+    raw = [path for path in cohort.files if path.startswith(RAW)]
+    alike: dict[Hashable, list[str]] = {}
+    for path in raw if len(known) < len(raw) else ():
+        if (word := likeness(cohort, path)) is not None:
+            alike.setdefault(word, []).append(path)
+    return {
+        path: voxels_sha256(fetch(f"{cohort.root}/{path}"))
+        for paths in alike.values()
+        if len({path.partition("/")[0] for path in paths}) > 1
+        for path in paths
+        if path not in known
+    }
+
+
+def _form(cohort: Cohort, path: str) -> Hashable:
+    """Shape and type of the voxels."""
+    header = read_header(fetch(f"{cohort.root}/{path}"))
+    return header.shape, str(header.dtype)
+
+
+def _checksum(cohort: Cohort, path: str) -> str | None:
+    """The checksum of a compressed file, None where it is not at hand."""
+    if not isinstance(cohort.root, Path):
+        return None
+    try:
+        return trailer_of(cohort.root / path)
+    except OSError as error:
+        raise ReadError(f"{cohort.root / path}: cannot be read ({error.strerror}); open the tree again.") from error
 
 
 def voxels_sha256(path: Path) -> str:

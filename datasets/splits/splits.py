@@ -13,7 +13,7 @@ from ..cohorts.cohort import Cohort
 from ..errors import SplitError, listing
 from .bundles import Declared, bundles_of, declared_ties
 from .design import PARTS, TEST, TRAIN, VAL, Design
-from .guard import check_table, ties_of_content
+from .guard import check_table, not_compared, ties_of_content
 from .making import make_table
 from .report import SplitReport, count_parts, rare_levels
 from .strata import levels_of
@@ -45,7 +45,7 @@ class Splits(Sequence[Split]):
         self.cohort = cohort
         self.table = table
         self.design = design
-        self.notes = tuple(notes)
+        self.notes = (*notes, *not_compared(cohort))
         self._positions: dict[str, list[int]] = {}
         for position, name in enumerate(cohort.column("participant_id")):
             self._positions.setdefault(str(name), []).append(position)
@@ -191,8 +191,9 @@ class Splits(Sequence[Split]):
     def check(self, content: bool = False) -> None:
         """The leak guard: raise :class:`LeakError` where what belongs together stands in two parts of one fold.
 
-        That are declared groups and aliases, participants with an image of the same voxels (by the hashes of the
-        manifest; with ``content=True`` files without a hash are read), and participants with images of one study.
+        That are declared groups and aliases, participants with an image of the same voxels, and participants with
+        images of one study. Voxels are compared by the hashes of the manifest; of images without a hash only whole
+        files are, by the checksum in a ``.nii.gz``, as ``notes`` says, and with ``content=True`` they are read.
         """
         ties = [*self.table.ties(), *ties_of_content(self.cohort, content)]
         if self.design and self.design.groups:

@@ -108,11 +108,11 @@ def _word(value: Any) -> str:
 
 
 def _findings(values: Sequence[Any], classes: Sequence[Any]) -> dict[str, float]:
-    """Every finding of several is a level; a sample without any is one too."""
+    """Every finding of several is a level; a sample without any is one too, and one of which that is not known."""
     shares: dict[str, float] = {}
     for value in values:
         words = [str(name) for name, flag in zip(classes, value, strict=True) if not _empty(flag) and flag]
-        for word in words or [EMPTY if _empty(value) else "none"]:
+        for word in words or [EMPTY if any(map(_empty, value)) else "none"]:
             shares[word] = shares.get(word, 0.0) + 1 / len(values)
     return shares
 

@@ -28,6 +28,9 @@ class IntensityStatistics(BaseModel):
     >>> intensities.save("intensities.json")                                 # doctest: +SKIP
     >>> dataset = CohortDataset(train, [intensities.transform(), …])         # doctest: +SKIP
 
+    They are of the voxels as they are stored: where the cohort has a ``grid=Resample(…)``, which the dataset applies
+    before its transforms, the resampled image has somewhat other extremes and less noise.
+
     ``channels`` holds for each key one :class:`ChannelStatistics` a channel, or a single one for all channels.
     ``participants`` are those of the training part: :meth:`check` refuses them in any other.
     """
@@ -61,9 +64,9 @@ class IntensityStatistics(BaseModel):
         ``whole``        take a cohort that was not split
 
         Images that are missing (``missing="mask"``), or whose mask is, count nothing. Voxels count as they are stored,
-        before any ``grid=Resample(…)``. Raises :class:`CohortError` where the cohort is
-        not the training part, has no voxel to count, or numbers of channels differ, :class:`QueryError` for keys that
-        are not there, :class:`ReadError` for a damaged file.
+        before any ``grid=Resample(…)``. Raises :class:`CohortError` where the cohort is not the training part, has no
+        voxel to count, or numbers of channels differ, :class:`QueryError` for keys that are not there,
+        :class:`ReadError` for a damaged file.
         """
         require_train(train, "IntensityStatistics.fit", whole=whole)
         keys = tuple(train.image_keys if keys is None else keys)
@@ -167,7 +170,7 @@ def _volumes(
         wanted = [*present, *([mask_key] if mask_key and sample[mask_key] else [])]
         if not present or (mask_key and mask_key not in wanted):
             continue
-        loaded = LoadSequencesd(wanted, cache=cache)(sample)
+        loaded = LoadSequencesd(wanted, cache=cache, resample=False)(sample)
         for key in present:
             image = loaded[key]
             mask = None if mask_key is None else _mask(sample, key, image, mask_key, loaded[mask_key])

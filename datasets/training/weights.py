@@ -21,7 +21,8 @@ def class_weights(train: Cohort, target: str, *, absent: str = "raise", whole: b
     Analysis 2001, doi:10.1093/oxfordjournals.pan.a004868): every class that occurs weighs the same in all, and the
     mean weight of a sample is 1. Samples without a class (``gaps="mask"``) do not count. It is meant for
     ``CrossEntropyLoss(weight=…)``. A class without a sample raises, or weighs 0 with ``absent="zero"``. Of a
-    ``MultiLabel`` target: negatives by positives of each label, for ``BCEWithLogitsLoss(pos_weight=…)``.
+    ``MultiLabel`` target: negatives by positives of each label, for ``BCEWithLogitsLoss(pos_weight=…)``; a label that
+    no sample has, or that every one has, raises or weighs 0 likewise.
 
     Raises :class:`QueryError` for a target that has no classes, :class:`CohortError` where the cohort is not the
     training part (``whole=True`` takes a cohort that was not split) or a class does not occur.
@@ -34,10 +35,9 @@ def class_weights(train: Cohort, target: str, *, absent: str = "raise", whole: b
         raise QueryError(f"class_weights: {target!r} has no classes; there are: {' '.join(train.classes) or 'none'}")
     given = values(train, target)
     if isinstance(train.targets[target], MultiLabel):
-        counts, weights = _of_labels(given, len(classes))
+        weights, lacking = _of_labels(given, classes)
     else:
-        counts, weights = _of_classes(given, len(classes))
-    lacking = [repr(name) for name, count in zip(classes, counts, strict=True) if not count]
+        weights, lacking = _of_classes(given, classes)
     if lacking and absent == "raise":
         raise CohortError(
             f"class_weights: no sample of {target!r} is {' or '.join(lacking)}, so it has no weight; make other "
@@ -58,14 +58,22 @@ def sample_weights(train: Cohort, column: str, *, whole: bool = False) -> torch.
     return torch.tensor([len(given) / (len(counts) * counts[value]) for value in given], dtype=torch.float64)
 
 
-def _of_classes(given: Sequence[Any], classes: int) -> tuple[list[int], list[float]]:
+def _of_classes(given: Sequence[Any], classes: Sequence[Any]) -> tuple[list[float], list[str]]:
+    """The weights, and the classes that do not occur, in words."""
     found = Counter(given)
-    counts = [found[n] for n in range(classes)]
+    counts = [found[n] for n in range(len(classes))]
     occurring = sum(1 for count in counts if count)
-    return counts, [sum(counts) / (occurring * count) if count else 0.0 for count in counts]
+    weights = [sum(counts) / (occurring * count) if count else 0.0 for count in counts]
+    return weights, [repr(name) for name, count in zip(classes, counts, strict=True) if not count]
 
 
-def _of_labels(given: Sequence[Any], classes: int) -> tuple[list[int], list[float]]:
-    positive = [sum(flags[n] == 1 for flags in given) for n in range(classes)]
-    negative = [sum(flags[n] == 0 for flags in given) for n in range(classes)]
-    return positive, [no / yes if yes else 0.0 for yes, no in zip(positive, negative, strict=True)]
+def _of_labels(given: Sequence[Any], classes: Sequence[Any]) -> tuple[list[float], list[str]]:
+    """The weights, and what no sample is: with a label, or without it. A flag that is not known (NaN) is neither."""
+    weights: list[float] = []
+    lacking: list[str] = []
+    for n, name in enumerate(classes):
+        found = Counter(flags[n] for flags in given)
+        yes, no = found[1.0], found[0.0]
+        weights.append(no / yes if yes else 0.0)
+        lacking += [word for word, count in ((repr(name), yes), (f"without {name!r}", no)) if not count]
+    return weights, lacking

@@ -25,7 +25,7 @@ def main(root: str, out=sys.stdout) -> None:
             print(f"{sample['sample_id']}: the lesion lies outside the DCE", file=sys.stderr)
             continue
         signal = sample["dce"][:, inside].double().mean(dim=1)
-        for time, value in zip(sample["dce_times"].tolist(), signal.tolist(), strict=True):
+        for time, value in zip(sample["dce.times"].tolist(), signal.tolist(), strict=True):
             relative = value / signal[0].item() - 1
             who = (sample["participant_id"], sample["session_id"], sample["site"])
             print(*who, f"{time:g}", f"{value:.1f}", f"{relative:.3f}", sep="\t", file=out)
