@@ -1,4 +1,4 @@
-"""How fast samples reach a training loop: trialbids against MONAI and TorchIO, on the same tree, in one run.
+"""How fast samples reach a training loop: trialbids against MONAI, TorchIO and pybids, on the same tree, in one run.
 
     python benchmarks/loading.py [--quick] [--subjects 40] [--workers 2] [--repeats 5] [--only volumes patches …]
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from training import patches, pipeline, staleness, volumes
+from training import index, patches, pipeline, staleness, volumes
 from training.tree import SEQUENCES, SHAPE, write_tree
 
 from trialbids.datasets import Database, Q
@@ -30,8 +30,10 @@ def main(say: Callable[[str], object] = lambda line: sys.stdout.write(line + "\n
     options.add_argument("--subjects", type=int, default=40)
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--quick", action="store_true", help="8 subjects, 2 repeats")
-    options.add_argument("--only", nargs="+", choices=[*SECTIONS, "staleness"], default=[*SECTIONS, "staleness"])
+    options.add_argument("--images", type=int, default=10_000, help="of the trees to index; growth to ten times that")
+    options.add_argument("--quick", action="store_true", help="8 subjects, 2 repeats, 1,000 images to index")
+    every = [*SECTIONS, "staleness", "index"]
+    options.add_argument("--only", nargs="+", choices=every, default=every)
     args = options.parse_args()
     subjects, repeats = (8, 2) if args.quick else (args.subjects, args.repeats)
     with tempfile.TemporaryDirectory() as folder:
@@ -43,6 +45,8 @@ def main(say: Callable[[str], object] = lambda line: sys.stdout.write(line + "\n
             scratch.mkdir(exist_ok=True)
             if name == "staleness":
                 lines = staleness.run(scratch / name)
+            elif name == "index":
+                lines = index.lines(1_000 if args.quick else args.images)
             else:
                 lines = SECTIONS[name](cohort, scratch / name, args.workers, repeats)
             for line in lines:

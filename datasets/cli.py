@@ -7,15 +7,17 @@ only by a format that needs it.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import QueryError
+from .errors import DatasetError, QueryError
 
 if TYPE_CHECKING:
     from .cohorts.cohort import Cohort
@@ -82,6 +84,48 @@ class Asked:
         return (Recipe.read(recipe) if recipe is not None else _recipe(given)).cohort(Database(root))
 
 
+CONTINUED = "`trialbids splits … --previous OLD.tsv --out NEW.tsv`"
+SPOKEN = {
+    "Splits.load(…, changed='accept') uses it all the same": f"{CONTINUED} makes one of these, and nobody moves",
+    "cohort.split(previous=…) continues it": f"{CONTINUED} continues it, and nobody moves",
+    "groups= or aliases=": "--groups COLUMN",
+    "or split(k=…)": "or divide by --k",
+    "grid=Resample(…)": "--grid",
+}
+"""What the library says to who writes Python, and its like for who writes commands."""
+
+_OPTIONS = (
+    "unit|images|labels|targets|where|qc|missing|duplicates|grid|k|test|val|nested|stratify|groups|seed|previous|fold"
+)
+_ARGUMENT = re.compile(rf"(?<![\w./=-])({_OPTIONS})=(?![A-Z])('[^']*'|\"[^\"]*\"|[\w./]+)?")
+_LEFT_OUT = re.compile(r"\bleave_one_out\('([^']*)'\)")
+
+
+def in_options(sentence: str) -> str:
+    """A message of the library in the words of the command line.
+
+    >>> in_options("it is missing; ask for missing='drop', or leave them out by where='site != None'.")
+    "it is missing; ask for --missing drop, or leave them out by --where 'site != None'."
+    """
+    for python, spoken in SPOKEN.items():
+        sentence = sentence.replace(python, spoken)
+    return _ARGUMENT.sub(_option, _LEFT_OUT.sub(r"--leave-one-out \1", sentence))
+
+
+def _option(found: re.Match[str]) -> str:
+    name, value = found[1].removesuffix("s") if found[1] in ("images", "labels", "targets") else found[1], found[2]
+    return f"--{name}" if not value else f"--{name} {value if ' ' in value else value.strip(chr(39))}"
+
+
+@contextmanager
+def speaking_options() -> Iterator[None]:
+    """Errors speak of options, as who reads them has a terminal before him."""
+    try:
+        yield
+    except DatasetError as error:
+        raise type(error)(in_options(str(error))) from error
+
+
 def _recipe(given: Mapping[str, Any]) -> CohortRecipe:
     """The options of a cohort as the recipe that they are."""
     from pydantic import ValidationError
@@ -133,6 +177,7 @@ def _target(text: str) -> tuple[str, dict[str, Any]]:
 
 
 @app.command()
+@speaking_options()
 def datalist(
     root: Root,
     format_name: Annotated[
@@ -191,6 +236,7 @@ def datalist(
 
 
 @app.command()
+@speaking_options()
 def splits(
     root: Root,
     cohort: Recipe = None, unit: Unit = None, image: Images = None, label: Labels = None, target: Targets = None,
@@ -214,6 +260,7 @@ def splits(
     """
     from .exports.written import new_place
     from .splits.splits import Splits
+    from .splits.table import beside
 
     design = {"k": k, "test": test, "val": val, "nested": nested, "stratify": stratify, "groups": groups, "seed": seed}
     given = {name: value for name, value in design.items() if value not in (None, [])}
@@ -228,6 +275,7 @@ def splits(
     if out is None:
         raise QueryError("splits: give --out with the table to write, or --check with one to look at")
     new_place(out, root)
+    new_place(beside(out), root)
     divided = _divided(asked.cohort(root, cohort), given, leave_one_out, previous)
     out.parent.mkdir(parents=True, exist_ok=True)
     divided.save(out)
@@ -247,6 +295,7 @@ def _divided(cohort: Cohort, given: Mapping[str, Any], column: str | None, previ
 
 
 @app.command()
+@speaking_options()
 def card(
     root: Root,
     out: Annotated[
@@ -267,9 +316,13 @@ def show_written(written: Written, *, as_json: bool) -> None:
         counts = {"samples": written.samples, "files": written.files, "notes": list(written.notes)}
         typer.echo(json.dumps({"written": str(written.folder_or_file), **counts}))
         return
-    typer.echo(f"{written.folder_or_file}: {written.samples:,} samples, {written.files:,} files")
+    typer.echo(f"{written.folder_or_file}: {_counted(written.samples, 'sample')}, {_counted(written.files, 'file')}")
     for note in written.notes:
         typer.echo(f"- {note}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def show_splits(splits: Splits, path: Path, *, as_json: bool) -> None:

@@ -28,10 +28,10 @@ SOURCES = (
 ABSENT = "-"
 KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "count": r"\d{1,3}(?:,\d{3}){0,4}|<\d{1,2}|>=?\d{1,2}|-",
+        "count": r"\d{1,3}(?:,\d{3}){0,4}|<\d{1,2}|>=?\d{1,3}(?:,\d{3}){0,4}|-",
         "number": r"-?\d{1,6}(?:\.\d{1,2})?|-",
         "percent": r"(?:\d{1,3}(?:\.\d)?|<1) %",
-        "share": r"(?:\d{1,3}|<1) %|-",
+        "share": r"(?:(?:>=)?\d{1,3}|<1) %|-",
         "size": r"\d{1,4}(?:\.\d)? (?:B|kB|MB|GB|TB)",
         "voxel": r"\d{1,3}\.\d\d × \d{1,3}\.\d\d × \d{1,3}\.\d\d|-",
         "version": r"[vV]?\d[0-9A-Za-z.+-]{0,31}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -95,6 +96,32 @@ def test_predictions_survive_an_export_are_proven_and_leave_with_their_session(t
         assert case.verify() == 5
         assert (sidecar.name, *leak) in case.leaks()
     sidecar.write_bytes(good)
+    folder = case.tree / "derivatives" / "unet-v1"
+    described = folder / "dataset_description.json"
+    sound = described.read_text()
+    described.write_text(sound.replace('"Version": "1.0"', '"Version": "1.0", "Description": "tuned on Quandt^PA"'))
+    (folder / "sub-Quandt").mkdir()
+    (folder / "code.zip").write_bytes(b"PK")
+    (case.tree / "derivatives" / ".cached").write_text("x")
+    shutil.copytree(folder / sidecar.parts[-4], case.tree / "derivatives" / "Quandt-PA" / sidecar.parts[-4])
+    with gzip.open(written[1], "ab") as image:
+        image.write(b"Quandt of Berlin")
+    assert case.verify() == 5
+    assert case.leaks() >= {
+        ("dataset_description.json", "/GeneratedBy/Description", "patient_name"),
+        ("sub-Quandt", "name", "empty-folder"),
+        ("code.zip", "name", "unknown-file"),
+        (".cached", "name", "unknown-file"),
+        (written[1].name, "behind the gzip stream", "odd-bytes"),
+    }
+    assert any((place, kind) == ("name", "patient_name") for _, place, kind in case.leaks()), sorted(case.leaks())
+    described.write_text(sound)
+    (folder / "sub-Quandt").rmdir()
+    (folder / "code.zip").unlink()
+    (case.tree / "derivatives" / ".cached").unlink()
+    shutil.rmtree(case.tree / "derivatives" / "Quandt-PA")
+    written[1].write_bytes(before[written[1]])
+    assert case.verify() == 0
     stray = written[0].with_name(written[0].name.replace("_dseg.nii.gz", "_notes.txt"))
     stray.write_text("hello")
     assert case.verify() == 5 and (stray.name, "name", "unknown-file") in case.leaks()

@@ -244,3 +244,55 @@ def test_a_format_without_resampling_says_what_to_do(trialbids: Command, tree: P
     words = ("--grid", "t2", "--format", name, "--out", tmp_path / "out")
     done = trialbids("datalist", tree, *OPTIONS, *words)
     assert done.code == 2 and "leave out --grid" in done.err and "take one of monai, " in done.err
+
+
+def test_the_json_beside_a_table_is_not_replaced(trialbids: Command, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "splits.json").write_text("mine")
+    done = trialbids("splits", tree, *OPTIONS, "--k", 2, "--out", tmp_path / "splits.tsv")
+    assert done.code == 2 and "splits.json: is there already" in done.err
+    assert (tmp_path / "splits.json").read_text() == "mine" and not (tmp_path / "splits.tsv").exists()
+
+
+def test_no_cell_of_a_table_is_a_formula(trialbids: Command, tmp_path: Path) -> None:
+    root = small_trial(tmp_path / "bids")
+    people = root / "participants.tsv"
+    people.write_text(people.read_text().replace("S01\t31", '=HYPERLINK("http://x")\t-3'))
+    words = ("--image", "t2=T2w", "--qc", "any", "--target", "age=regression:age", "--format", "tsv")
+    done = trialbids("datalist", root, *words, "--out", tmp_path / "out.tsv")
+    assert "out.tsv: 6 samples, 1 file\n" in done.out and "have an apostrophe before them, in: site." in done.out
+    row = table(tmp_path / "out.tsv")[0]
+    assert (row["site"], row["age"]) == ('\'=HYPERLINK("http://x")', "-3")
+
+
+PYTHON = re.compile(r"(?<!-)\b[a-z_]+\((?!s\))|\b(previous|where|missing|fold|groups|k|val|test|grid|told|changed)=")
+
+
+def test_what_goes_wrong_is_told_in_options(trialbids: Command, tree: Path, tmp_path: Path) -> None:
+    table, few = tmp_path / "splits.tsv", tmp_path / "few.tsv"
+    splits = ("splits", tree, *OPTIONS)
+    assert trialbids(*splits, "--k", 2, "--out", table).code == 0
+    assert trialbids(*splits, "--k", 2, "--where", "age < 35", "--out", few).code == 0
+    other = ("--image", "t2=T2w,plane=sag", "--qc", "warn")
+    lists = ("datalist", tree, *OPTIONS, "--out", tmp_path / "out", "--format")
+    ended = [
+        trialbids("splits", tree, *other, "--check", table),
+        trialbids(*splits, "--check", few),
+        trialbids(*splits, "--out", tmp_path / "new.tsv"),
+        trialbids(*splits, "--k", 3, "--previous", table, "--out", tmp_path / "new.tsv"),
+        trialbids(*splits, "--k", 2, "--stratify", "participant_id", "--out", tmp_path / "new.tsv"),
+        trialbids(*lists, "webdataset", "--splits", table),
+        trialbids("datalist", tree, *OPTIONS, "--image", "t1=T1w", "--format", "tsv", "--out", tmp_path / "out"),
+    ]
+    for done in ended:
+        assert done.code == 2 and not PYTHON.search(done.err), done.err
+    assert "--previous OLD.tsv --out NEW.tsv" in ended[0].err and "--previous OLD.tsv --out NEW.tsv" in ended[1].err
+    again = trialbids("splits", tree, *other, "--previous", table, "--out", tmp_path / "again.tsv")
+    assert again.code == 0, again.err
+    assert trialbids("splits", tree, *other, "--check", tmp_path / "again.tsv").code == 0
+
+
+def test_croissant_warns_once_and_not_by_the_log_of_its_library(
+    trialbids: Command, tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = trialbids("datalist", tree, *OPTIONS, "--format", "croissant", "--out", tmp_path / "out")
+    assert done.code == 0 and (done.err, caplog.text) == ("", "") and "Told" not in done.out

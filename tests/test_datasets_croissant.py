@@ -104,7 +104,7 @@ def test_sidecar_fields_are_columns_of_their_own(tmp_path: Path) -> None:
     cohort = Database(tree.finish(), index=None).cohort(images={"t2": Q("T2w")}, fields=wanted)
     croissant.write(cohort, None, tmp_path / "out")
     rows = records(tmp_path / "out", "samples")
-    assert [row["t2_fields_Manufacturer"] for row in rows] == ["GE"] * 3
-    assert [row["t2_fields_MagneticFieldStrength"] for row in rows] == [1.5, 2.5, 3.5]
-    assert [row["t2_fields_Coil"] for row in rows][:2] == ['"Body"', "7"]  # of two kinds, so as JSON
-    assert [list(row["t2_fields_ImageType"]) for row in rows] == [[b"A", b"B"]] * 3
+    assert [row["t2.fields.Manufacturer"] for row in rows] == ["GE"] * 3
+    assert [row["t2.fields.MagneticFieldStrength"] for row in rows] == [1.5, 2.5, 3.5]
+    assert [row["t2.fields.Coil"] for row in rows][:2] == ['"Body"', "7"]  # of two kinds, so as JSON
+    assert [list(row["t2.fields.ImageType"]) for row in rows] == [[b"A", b"B"]] * 3

@@ -110,3 +110,24 @@ def test_a_name_that_a_table_uses_too_asks_for_the_lesions_own(tmp_path: Path) -
     assert len(cohort) == 1 and cohort.column("lesion__malignancy") == (5,)
     with pytest.raises(QueryError, match="ask for lesion__malignancy"):
         cohort.column("malignancy")
+
+
+def test_a_label_nobody_has_suggests_one_that_is_there(tmp_path: Path) -> None:
+    tree = TreeMaker(tmp_path / "bids")
+    tree.mask(tree.image("01", "T2w", {"sequence": "T2w"}), reader="R1")
+    db = Database(tree.finish(), index=None)
+    with pytest.raises(CohortError, match=r"Q\(label='lesoin'\) \(did you mean 'lesion'\?\)\. There are"):
+        db.cohort(images={"t2": Q("T2w")}, labels={"lesion": Q(label="lesoin")})
+    with pytest.raises(CohortError, match=r"did you mean 'R1'\?"):
+        db.cohort(images={"t2": Q("T2w")}, labels={"lesion": Q(label="lesion", reader="R11")})
+
+
+@pytest.mark.parametrize("consensus", [True, False])
+def test_several_readers_name_their_consensus(tmp_path: Path, consensus: bool) -> None:
+    tree = TreeMaker(tmp_path / "bids")
+    image = tree.image("01", "T2w", {"sequence": "T2w"})
+    for reader in ("R1", "R2", *["consensus"] * consensus):
+        tree.mask(image, reader=reader)
+    with pytest.raises(CohortError, match="More than one acquisition answers") as error:
+        Database(tree.finish(), index=None).cohort(images={"t2": Q("T2w")}, labels={"lesion": Q(label="lesion")})
+    assert ("lesion: reader='consensus' takes what they agree on" in str(error.value)) is consensus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +22,7 @@ from monai.transforms.croppad.dictionary import BorderPadd, CenterSpatialCropd, 
 from monai.transforms.spatial.dictionary import Flipd, Orientationd, Rotate90d, Spacingd
 from treemaker import TreeMaker
 
-from trialbids.datasets import Database, Q
+from trialbids.datasets import Cohort, Database, Q
 from trialbids.datasets.errors import PredictionError, QueryError
 from trialbids.datasets.predictions import writer as writer_module
 from trialbids.datasets.predictions.grid import put_back
@@ -181,7 +182,8 @@ def test_the_cohort_names_itself_and_all_files_of_an_acquisition(tmp_path: Path)
         maker.image("A", f"acq-dce{phase}_T1w", record, array=ball(phase), affine=OBLIQUE)
     cohort = Database(maker.finish()).cohort(images={"dce": Q("DCE")})
     sample = LoadSequencesd(["dce"])(cohort[0])
-    writer = PredictionWriter(tmp_path, "net", labels="lesion", image="dce", cohort=cohort, part="train")
+    train = cohort.as_part("fold1/train")
+    writer = PredictionWriter(tmp_path, "net", labels="lesion", image="dce", cohort=train)
     (path,) = writer.write(sample["dce"][:1] > 0, sample)
     said = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
     assert (said["CohortFingerprint"], said["SplitPart"]) == (cohort.fingerprint, "train")
@@ -245,7 +247,8 @@ def test_two_images_that_bids_would_name_alike_are_not_mixed_up(tmp_path: Path) 
 
 def test_a_folder_belongs_to_one_model(tmp_path: Path) -> None:
     case = Case(tmp_path)
-    case.writer(version="1")
+    sample = case.sample()
+    case.writer(version="1").write(sample["lesion"], sample)
     case.writer(version="1")
     with pytest.raises(PredictionError, match=r"holds predictions of .*'Version': '1'.* give the model another name"):
         case.writer(version="2")
@@ -320,6 +323,7 @@ def test_a_missing_image_and_one_of_another_tree_have_no_place(tmp_path: Path) -
     [
         ({"kind": "seg"}, "kind='seg' is not known; legal: mask probseg dseg map"),
         ({"labels": ""}, "give each channel from 0 on a name"),
+        ({"labels": None}, "labels=None: give a name, names by channel"),
         ({"labels": "left lesion"}, "letters and digits"),
         ({"labels": {0: "a", 2: "b"}}, "channel 1 has no name"),
         ({"labels": {0: "a"}, "kind": "dseg"}, "0 is no value from 1 on"),
@@ -410,3 +414,69 @@ def test_the_image_must_be_of_the_participant_and_session_of_the_sample(tmp_path
     with pytest.raises(PredictionError, match=r"read from sub-A/ses-01/.*which is another's"):
         case.writer().write(sample["lesion"], {**sample, **other})
     assert not list((case.root / "derivatives/unet-v1").rglob("*.nii.gz"))
+
+
+def cohort_of(case: Case) -> Cohort:
+    return Database(case.root, index=None).cohort(images={"t2": Q("T2w")}, qc=None).as_part("fold1/val")
+
+
+def test_the_part_is_that_of_the_cohort_and_nobody_can_say_another(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    val = cohort_of(case)
+    with pytest.raises(QueryError, match=r"part='test', and the cohort is 'fold1/val'"):
+        case.writer(cohort=val, part="test")
+    sample = case.sample() | {"sample_id": val[0]["sample_id"]}
+    (path,) = case.writer(cohort=val).write(sample["lesion"], sample)
+    said = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+    assert (said["CohortFingerprint"], said["SplitPart"]) == (val.fingerprint, "val")
+
+
+def test_a_sample_of_another_cohort_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    val = cohort_of(case)
+    mine = case.sample() | {"sample_id": val[0]["sample_id"]}
+    other = mine | {"t2": mine["t2"].clone()}
+    other["t2"].meta["filename_or_obj"] = str(shutil.copy(case.image, str(case.image).replace("tseSag", "tseTra")))
+    for writer, sample, sentence in (
+        (case.writer(cohort=val), mine | {"sample_id": "sub-B_ses-01"}, r"sub-B_ses-01 is not in the cohort .*\(val\)"),
+        (case.writer(cohort=val[:0]), mine, "is not in the cohort"),
+        (case.writer(cohort=val), other, r"tseTra_T2w.nii.gz is none of the images of sub-A"),
+    ):
+        with pytest.raises(PredictionError, match=sentence):
+            writer.write(mine["lesion"], sample)
+    assert not (case.root / "derivatives/unet-v1").exists()
+
+
+@pytest.mark.parametrize("link", ["derivatives", "derivatives/unet-v1", "derivatives/unet-v1/sub-A"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, link: str) -> None:
+    case = Case(tmp_path / "bids")
+    outside, place = tmp_path / "outside", case.root / link
+    outside.mkdir()
+    if link == "derivatives":
+        place.rename(case.root.parent / "annotated")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(outside)
+    with pytest.raises(PredictionError, match=r"link to .*outside"):
+        case.writer().write(torch.from_numpy(lesion()[None]), image_only(case))
+    assert not list(outside.iterdir())
+
+
+def image_only(case: Case) -> dict[str, Any]:
+    row: Any = {"participant_id": "sub-A", "session_id": "ses-01", "sample_id": "sub-A_ses-01", "t2": str(case.image)}
+    made: Any = LoadSequencesd(["t2"])(row)
+    return made
+
+
+def test_arrays_are_as_good_as_tensors_and_what_is_neither_is_told(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    sample = case.sample()
+    (path,) = case.writer().write(np.flip(lesion()[None, ::-1], 1), sample)
+    assert np.array_equal(voxels(path), lesion())
+    writer = case.writer(overwrite=True)
+    for wrong, sentence in (
+        (sample["lesion"].as_tensor().to_sparse(), "it is a sparse tensor; make it dense first"),
+        (lesion()[None].astype(object), "it is an array of object"),
+        ([[1]], "it is list, and a tensor or an array of numbers is needed"),
+    ):
+        with pytest.raises(PredictionError, match=sentence):
+            writer.write(wrong, sample)  # pyright: ignore[reportArgumentType]

@@ -117,7 +117,33 @@ def test_every_argument_has_a_form(tmp_path: Path) -> None:
             "line 1: images.dce: times: [30, 0] is not a rising list",
         ),
         ("images: {t2: {sequence: T2w, tolerance: 3}}\n", "tolerance belongs to phases"),
-        ("images: {t2: T2w}\nunit: visit\n", "cohort.yaml: cohort: unit='visit' is not known"),
+        ("images: {t2: T2w}\nunit: visit\n", "line 2: unit: unit='visit' is not known"),
+        (
+            "images: {t2: T2w}\nqc: passed\n",
+            "line 2: qc: qc='passed' is not known (did you mean 'pass'?); legal: 'pass'",
+        ),
+        ("images: {t2: T2w}\nqc: {verdict: wran}\n", "line 2: qc: qc='wran' is not known (did you mean 'warn'?)"),
+        ("images: {t2: T2w}\nmissing: dorp\n", "line 2: missing: missing='dorp' is not known (did you mean 'drop'?)"),
+        (
+            "images: {t2: T2w}\nduplicates: frist\n",
+            "line 2: duplicates: duplicates='frist' is not known (did you mean 'first'?)",
+        ),
+        (
+            "images: {t2: T2w}\ntargets:\n  x: {multilabel: 5}\n",
+            "line 3: targets.x: multilabel needs a column or a list",
+        ),
+        ("images: {t2: T2w}\ntargets:\n  x: {categorical: a, classes: 5}\n", "classes=5 must be a tuple of values"),
+        (
+            "images: {t2: T2w}\ntargets:\n  x: {categorical: a, classes: [[1]]}\n",
+            "line 3: targets.x: categorical('a'): classes=([1],) must be a tuple of values",
+        ),
+        ("images: {t2: T2w}\nmissing: {require: 5}\n", "line 2: missing: require: the key of an image is expected"),
+        (
+            "images: {t2: T2w}\nmissing: {require: t2, any_of: 1.0e+99}\n",
+            "line 2: missing: require: any_of=1e+99 must be a whole number",
+        ),
+        ("images: {t2: T2w}\ngrid: {resample: [t2]}\n", "line 2: grid: resample: the key of an image is expected"),
+        ("images: {t2: T2w}\ngrid: {resample: t2, interpolation: liner}\n", "did you mean 'linear'?"),
         ("images: {t2: &a T2w}\n", "line 1: anchors and aliases are not used here"),
         ("images: [\n", "this is no YAML"),
         ("- t2\n", "line 1: expected keys and values, such as `images: {t2: T2w}`"),
@@ -128,6 +154,18 @@ def test_a_fault_has_its_file_its_line_and_its_field(tmp_path: Path, text: str, 
     with pytest.raises(QueryError) as error:
         Recipe.read(path)
     assert words in str(error.value) and str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("words", ["any", "{verdict: any}", "null"])
+def test_any_verdict_is_said_as_on_the_command_line(tmp_path: Path, words: str) -> None:
+    recipe = Recipe.read(written(tmp_path, f"images: {{t2: T2w}}\nqc: {words}\n"))
+    assert recipe.request().wanted == QC(None)
+
+
+def test_policies_made_in_python_are_taken_as_they_are() -> None:
+    given = {"qc": QC("warn"), "missing": Require("t2"), "grid": Resample("t2")}
+    recipe = Recipe(images={"t2": Q("T2w")}, **given)  # pyright: ignore[reportArgumentType]
+    assert (recipe.qc, recipe.missing, recipe.grid) == tuple(given.values())
 
 
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:

@@ -219,9 +219,25 @@ def test_what_cannot_be_meant_is_refused(asked: dict[str, Any], words: str) -> N
         cohort.split(**asked)
 
 
+@pytest.mark.parametrize("asked", [{"k": 10**6}, {"k": 10**30}, {"k": 2, "nested": 10**30}])
+def test_more_folds_than_anybody_are_refused_at_once(asked: dict[str, int]) -> None:
+    cohort = cohort_of([{"person": f"{i}"} for i in range(6)])
+    wrong: dict[str, Any] = {**asked}
+    with pytest.raises(SplitError, match=r"6 participants .* cannot fill 1000000"):
+        cohort.split(**wrong)
+
+
+@pytest.mark.parametrize("named", ["groups", "aliases"])
+def test_what_can_be_no_group_is_named(named: str) -> None:
+    cohort = cohort_of([{"person": f"{i}"} for i in range(6)])
+    wrong: Any = {named: {"sub-1": ["x"]}}
+    with pytest.raises(SplitError, match=rf"{named}= gives 'sub-1' \['x'\]; one word or number"):
+        cohort.split(k=2, **wrong)
+
+
 def test_too_few_participants_name_what_to_change() -> None:
     few = cohort_of([{"person": f"{i}", "family": "F"} for i in range(3)])
-    with pytest.raises(SplitError, match=r"3 participants .* cannot fill 5 parts \(fold1, .*ask for fewer folds"):
+    with pytest.raises(SplitError, match=r"3 participants .* cannot fill 5 parts \(k=5\); ask for fewer folds"):
         few.split(k=5)
     with pytest.raises(SplitError, match=r"1 participants .* cannot fill 2 parts"):
         few.split(k=2, groups="family")

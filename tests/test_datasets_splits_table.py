@@ -197,3 +197,35 @@ def test_who_is_new_may_not_tie_parts_together() -> None:
         splits.extend(trial(13), groups=ties)
     twin = splits.extend(trial(13), groups={f"sub-{first}": "x", "sub-13": "x"})
     assert all(words["sub-13"] == words[f"sub-{first}"] for words in twin.words.values())
+
+
+def test_json_that_is_too_deep_is_named(tmp_path: Path) -> None:
+    path = trial().split(k=3).save(tmp_path / "splits.tsv")
+    (tmp_path / "splits.json").write_text("[" * 200_000)
+    with pytest.raises(SplitError, match="is not the JSON that was written beside the table"):
+        Splits.load(trial(), path)
+
+
+@pytest.mark.parametrize("with_json", [True, False])
+def test_who_is_validated_in_no_fold_is_noted(tmp_path: Path, with_json: bool) -> None:
+    cohort = trial()
+    splits = cohort.split(k=3, test=0.25)
+    assert splits.notes == ()
+    path = splits.save(tmp_path / "splits.tsv")
+    person = next(name for name, part in splits.words["fold2"].items() if part == "val")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line.replace("val", "train") if line.startswith(person) else line for line in lines))
+    if not with_json:
+        (tmp_path / "splits.json").unlink()
+    read = Splits.load(cohort, path)
+    (note,) = [note for note in read.notes if "in no fold" in note]
+    assert note.startswith("1 of 12 participants are val in no fold") and f"turn: {person};" in note
+    assert note in str(read.report())
+
+
+@pytest.mark.parametrize("asked", [{"k": 3, "val": 0.2}, {"k": 3, "nested": 2}, {"test": 0.2, "val": 0.2}, {"k": 3}])
+def test_parts_as_they_were_made_have_no_such_note(tmp_path: Path, asked: dict[str, Any]) -> None:
+    splits = trial(24).split(**asked)
+    path = splits.save(tmp_path / "splits.tsv")
+    assert splits.notes == Splits.load(trial(24), path).notes == ()
+    assert trial(24).leave_one_out("site").notes == ()

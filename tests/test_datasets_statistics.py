@@ -285,3 +285,27 @@ def test_a_label_that_every_sample_has_has_no_weight(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="no sample of 'found' is without 'crib' or 'node', so it has no weight"):
         class_weights(cohort, "found", whole=True)
     assert class_weights(cohort, "found", absent="zero", whole=True).tolist() == [0.0, 0.5, 0.0]
+
+
+def test_statistics_are_shown_as_a_short_table(train: Cohort) -> None:
+    intensities = IntensityStatistics.fit(train, ["t2", "dce"])
+    first, header, *lines = str(intensities).splitlines()
+    assert first == f"{len(intensities.participants)} participants of fold1/train"
+    assert header.split() == [
+        "key",
+        "channel",
+        "mean",
+        "std",
+        "min",
+        "0.5",
+        "%",
+        "50",
+        "%",
+        "99.5",
+        "%",
+        "max",
+        "voxels",
+    ]
+    assert [line.split()[0] for line in lines] == ["t2", *["dce"] * 5]
+    assert lines[0].split()[1] == f"{intensities.channels['t2'][0].mean:.4g}" and lines[5].split()[1] == "4"
+    assert len({len(line) for line in [header, *lines]}) == 1

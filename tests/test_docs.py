@@ -22,7 +22,10 @@ from trialbids.mappings.vocabulary import vocabulary
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 BIN = Path(sys.executable).parent
-RUN_PAGES = ("docs/tutorial.md", "README.md", "docs/howto-splits.md", "docs/howto-share.md", "docs/examples.md")
+RUN_PAGES = (
+    *("docs/tutorial.md", "README.md", "docs/howto-splits.md", "docs/howto-share.md", "docs/examples.md"),
+    "docs/howto-predictions.md",
+)
 INCLUDED = "--8<--"
 
 

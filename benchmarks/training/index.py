@@ -1,7 +1,5 @@
 """How fast a tree is indexed and refreshed, against pybids, and how time and memory grow.
 
-    python benchmarks/training/index.py [IMAGES]
-
 Trees are written for the purpose, in the form of an export (sidecars, ``scans.tsv``, manifest) or of a foreign tree
 without them; the images have a header and hardly a voxel, which no index reads. Figures are ratios within one run.
 """
@@ -34,13 +32,15 @@ PHASES = 5
 REPEATS = 5
 AFFINE = np.diag([1.0, 1, 3, 1])
 _CHILD = """
-import resource, sys, time
+import sys, time
 from trialbids.datasets import Database
 start = time.process_time()
 database = Database(sys.argv[1], index=sys.argv[2])
 images = len(database.images)
 seconds = time.process_time() - start
-print(images, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "torch" in sys.modules)
+with open("/proc/self/status") as file:  # ru_maxrss would be that of the process this one was forked from
+    peak = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+print(images, seconds, peak, "torch" in sys.modules)
 """
 
 
@@ -217,7 +217,3 @@ def lines(images: int = 10_000) -> list[str]:
             f"peak {each.peak_bytes / 1e6:.0f} MB"
         )
     return out
-
-
-if __name__ == "__main__":
-    print("\n".join(lines(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)))

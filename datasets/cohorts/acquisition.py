@@ -106,6 +106,8 @@ def resolve(query: Q, images: Sequence[Image], suv: Callable[[Image], float], me
         if not same_grid(image, images[0]):
             raise Unusable(f"{image.path}: its grid differs from that of {images[0].path}, of the same acquisition")
     if images[0].scope != "raw":
+        if images[0].suffix == "mask" and images[0].scope == "annotations":
+            _check_masks(images)
         indices = query.indices(images[0]) if images[0].suffix == "dseg" else ()
         return Source(images=tuple(images), union=len(images) > 1, indices=indices, unit="label")
     sequence = images[0].record.sequence
@@ -119,6 +121,16 @@ def resolve(query: Q, images: Sequence[Image], suv: Callable[[Image], float], me
         raise Unusable(f"{images[0].path}: bvalues= was asked of {sequence}, which is not diffusion-weighted")
     factor, unit = _scale(query, images[0], suv)
     return Source(images=tuple(images), factor=factor, unit=unit)
+
+
+def _check_masks(images: Sequence[Image]) -> None:
+    """A mask is one volume: of several nobody can say which belongs to which channel of an image."""
+    for image in images:
+        if image.volumes != 1:
+            raise Unusable(
+                f"{image.path}: a mask is one volume, and this file holds {image.volumes}; write one file a label, or "
+                "a label map (dseg)"
+            )
 
 
 def qc_rank(images: Sequence[Image]) -> int:

@@ -16,6 +16,7 @@ from .columnar import Columnar
 from .common import Common
 from .facts import Facts
 from .grids import check_channels, check_grids, odd_one
+from .labelled import has_consensus, near_label
 from .lesions import choose_drawings, lesion_masks, lesion_units
 from .policies import Require, Resample
 from .query import Q
@@ -135,8 +136,9 @@ class _Builder:
     def check_vocabulary_of_tree(self) -> None:
         for key, query in self.queries.items():
             if not self.matching[key]:
+                near = near_label(query, self.db.annotations) if query.scope == "annotations" else ""
                 raise CohortError(
-                    f"{key}: no image in {self.db.root} matches {query!r}. "
+                    f"{key}: no image in {self.db.root} matches {query!r}{near}. "
                     f"There are: {self.db.contents() or 'no images'}."
                 )
         if self.request.wanted.verdict is not None and not any(image.qc for image in self.db.images):
@@ -232,8 +234,16 @@ class _Builder:
         if lines:
             raise CohortError(
                 "More than one acquisition answers; make the query narrower, or choose by duplicates='first', 'last' "
-                f"or 'best-qc':\n{listing(lines)}"
+                f"or 'best-qc'{self.agreed()}:\n{listing(lines)}"
             )
+
+    def agreed(self) -> str:
+        """What to ask for where several readers drew the same, and there is a mask of what they agree on."""
+        keys = {key for unit in self.left() for key in unit.doubles} & self.request.labels.keys()
+        found = [key for key in self.queries if key in keys and has_consensus(self.matching[key])]
+        return f"; several readers drew {' and '.join(found)}: reader='consensus' takes what they agree on" * bool(
+            found
+        )
 
     # --- the result
 

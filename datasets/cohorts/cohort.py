@@ -42,9 +42,9 @@ class Cohort(Sequence[dict[str, Any]]):
     (s/mm²), ``<key>.volumes`` and ``<key>.fields`` (a dict of the sidecar fields asked for); ``present`` has a flag
     for every key where missing ones are masked, and ``<key>.dtype`` the type of their zeros. A label that is made of
     several masks has ``<key>.union``, one from regions of a label map ``<key>.indices``, a table of boxes or points
-    ``<key>.table`` and ``<key>.rows``; what is to be resampled has ``<key>.onto``. A :class:`MultiLabel` or :class:`Survival` target is a list of floats.
-    :class:`LoadSequencesd` reads such a dict; so does MONAI's ``LoadImaged``, without factor, volumes and
-    resampling.
+    ``<key>.table`` and ``<key>.rows``; what is to be resampled has ``<key>.onto``. A :class:`MultiLabel` or
+    :class:`Survival` target is a list of floats. :class:`LoadSequencesd` reads such a dict; so does MONAI's
+    ``LoadImaged``, without factor, volumes and resampling.
 
     Two cohorts are equal where their fingerprints are. Cohorts are made by :meth:`Database.cohort`.
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ..errors import QueryError
 
@@ -26,8 +28,10 @@ class Require:
     any_of: int
 
     def __init__(self, *keys: str, any_of: int = 1) -> None:
-        if any_of < 1:
-            raise QueryError(f"Require: any_of={any_of!r} must be at least 1")
+        if isinstance(any_of, bool) or not isinstance(any_of, int) or any_of < 1:
+            raise QueryError(f"Require: any_of={any_of!r} must be a whole number from 1 on")
+        if strange := [key for key in keys if not isinstance(key, str)]:
+            raise QueryError(f"Require: the key of an image is expected, such as 't2'; found {strange[0]!r}")
         object.__setattr__(self, "keys", keys)
         object.__setattr__(self, "any_of", any_of)
 
@@ -57,9 +61,12 @@ class Resample:
     interpolation: str = "linear"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.to, str):
+            raise QueryError(f"Resample: the key of an image is expected, such as 't2'; found {self.to!r}")
         if self.interpolation not in INTERPOLATIONS:
             legal = ", ".join(map(repr, INTERPOLATIONS))
-            raise QueryError(f"Resample: interpolation={self.interpolation!r} is not known; legal: {legal}")
+            near = near_spelling(self.interpolation, INTERPOLATIONS)
+            raise QueryError(f"Resample: interpolation={self.interpolation!r} is not known{near}; legal: {legal}")
 
 
 Missing = str | Require
@@ -70,4 +77,11 @@ def check_choice(name: str, value: object, legal: tuple[object, ...], more: str 
     """Raise :class:`QueryError` unless ``value`` is one of the legal ones; ``more`` is said after them."""
     if not isinstance(value, str | None) or value not in legal:
         words = " ".join(filter(None, (", ".join(map(repr, legal)), more)))
-        raise QueryError(f"cohort: {name}={value!r} is not known; legal: {words}")
+        raise QueryError(f"cohort: {name}={value!r} is not known{near_spelling(value, legal)}; legal: {words}")
+
+
+def near_spelling(value: object, known: Iterable[object]) -> str:
+    """`` (did you mean 'first'?)``, or nothing where no known word is spelt much like it."""
+    words = {word.lower(): word for word in known if isinstance(word, str)}
+    guess = get_close_matches(value.lower(), words, n=1) if isinstance(value, str) else []
+    return f" (did you mean {words[guess[0]]!r}?)" if guess else ""

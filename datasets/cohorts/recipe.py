@@ -19,19 +19,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from trialbids.mappings.plain import PlainLoader, read_plain, said
 from trialbids.mappings.protocolfile import line_of, plainly
 
 from ..errors import QueryError
 from .inline import query_of_values, query_of_words
-from .policies import QC, Grid, Missing, Require, Resample
+from .policies import (
+    DUPLICATES,
+    GRIDS,
+    MISSING,
+    QC,
+    UNITS,
+    VERDICTS,
+    Grid,
+    Missing,
+    Require,
+    Resample,
+    check_choice,
+)
 from .query import Q
 from .request import Request
 from .targets import Categorical, MultiLabel, Regression, Survival, Target
@@ -40,6 +52,8 @@ if TYPE_CHECKING:
     from ..database import Database
     from .cohort import Cohort
 
+ANY = "any"
+"""The word for ``qc=None``: images of any verdict, or none."""
 EXAMPLE = "such as `images: {t2: T2w}`"
 TARGETS: Mapping[str, tuple[type[Target], frozenset[str]]] = {
     "regression": (Regression, frozenset({"gaps"})),
@@ -74,26 +88,40 @@ def _target(value: Any) -> Any:
             raise ValueError(f"survival needs two columns, [time, event], found {columns!r}")
         return Survival(columns[0], columns[1], **given)
     if kind is MultiLabel:
+        if not isinstance(columns, str | list):
+            raise ValueError(f"multilabel needs a column or a list of columns, found {columns!r}")
         return MultiLabel(columns if isinstance(columns, str) else tuple(columns), **given)
     return kind(columns, **given)
 
 
 def _quality(value: Any) -> Any:
-    return QC(**_known(value, ("verdict", "where"), "qc")) if isinstance(value, Mapping) else value
+    """``{verdict: warn, where: snr > 8}`` as a policy; ``any``, as on the command line, is None."""
+    if isinstance(value, QC):
+        return value
+    given = _known(value, ("verdict", "where"), "qc") if isinstance(value, Mapping) else {"verdict": value}
+    verdict = None if given.get("verdict", "pass") == ANY else given.get("verdict", "pass")
+    check_choice("qc", verdict, (*VERDICTS, ANY))
+    return QC(**{**given, "verdict": verdict}) if isinstance(value, Mapping) else verdict
 
 
 def _missing(value: Any) -> Any:
     """``{require: [t2], any_of: 2}`` as a policy."""
+    if isinstance(value, Require):
+        return value
     if not isinstance(value, Mapping):
+        check_choice("missing", value, MISSING, "or {require: t2}")
         return value
     given = _known(value, ("require", "any_of"), "missing")
     keys = given.pop("require", [])
-    return Require(*([keys] if isinstance(keys, str) else keys), **given)
+    return Require(*(keys if isinstance(keys, list) else [keys]), **given)
 
 
 def _grid(value: Any) -> Any:
     """``{resample: t2, interpolation: linear}`` as a policy."""
+    if isinstance(value, Resample):
+        return value
     if not isinstance(value, Mapping):
+        check_choice("grid", value, GRIDS, "or {resample: t2}")
         return value
     given = _known(value, ("resample", "interpolation"), "grid")
     if "resample" not in given:
@@ -107,26 +135,36 @@ def _known(value: Mapping[Any, Any], names: Sequence[str], what: str) -> dict[st
     return {str(name): each for name, each in value.items()}
 
 
+def _one_of(name: str, legal: tuple[str, ...]) -> Callable[[str], str]:
+    """A check that is done while the field, and so its line, is known."""
+
+    def check(value: str) -> str:
+        check_choice(name, value, legal)
+        return value
+
+    return check
+
+
 class Recipe(BaseModel):
     """The arguments of :meth:`Database.cohort` in a file; ``recipe.cohort(db)`` makes the cohort.
 
     A query is ``{sequence: T2w, plane: sag}`` or ``"T2w,plane=sag"``, a list means any of its values. A target is
     ``{regression: column}``, ``{categorical: column, classes: […]}``, ``{multilabel: [columns]}`` or
     ``{survival: [time, event]}``. ``missing`` may be ``{require: [t2], any_of: 2}``, ``grid``
-    ``{resample: t2}``, ``qc`` ``{verdict: warn, where: snr > 8}``. Raises :class:`QueryError` naming file, line and
-    field.
+    ``{resample: t2}``, ``qc`` ``any`` or ``{verdict: warn, where: snr > 8}``. Raises :class:`QueryError` naming file,
+    line and field.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    unit: str = "session"
+    unit: Annotated[str, AfterValidator(_one_of("unit", UNITS))] = "session"
     images: dict[str, Annotated[Q, BeforeValidator(_query)]] = Field(min_length=1)
     labels: dict[str, Annotated[Q, BeforeValidator(_query)]] = Field(default_factory=dict)
     targets: dict[str, Annotated[Target, BeforeValidator(_target)]] = Field(default_factory=dict)
     where: str | None = None
     qc: Annotated[str | QC | None, BeforeValidator(_quality)] = "pass"
     missing: Annotated[Missing, BeforeValidator(_missing)] = "raise"
-    duplicates: str = "raise"
+    duplicates: Annotated[str, AfterValidator(_one_of("duplicates", DUPLICATES))] = "raise"
     grid: Annotated[Grid, BeforeValidator(_grid)] = "any"
     fields: tuple[str, ...] = ()
 
@@ -186,7 +224,7 @@ def _sentence(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kin
     """One error of the model as a sentence."""
     place = _in_file(node, loc)
     named = ".".join(map(str, place)) or "the file"
-    sentence = plainly(message, kind)
+    sentence = plainly(message, kind).removeprefix("cohort: ")
     if kind == "extra_forbidden":
         sentence = f"unknown key; there are: {', '.join(Recipe.model_fields)}"
     elif kind in ("is_instance_of", "too_short"):

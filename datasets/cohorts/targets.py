@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import QueryError
@@ -251,7 +251,8 @@ def _check(target: object, columns: Sequence[str], gaps: str) -> None:
 
 
 def _classes(classes: Sequence[Value], name: str) -> tuple[Value, ...]:
-    if isinstance(classes, str) or len(set(classes)) < len(classes):
+    several = isinstance(classes, Iterable) and not isinstance(classes, str)
+    if not several or not all(isinstance(value, Hashable) for value in classes) or len(set(classes)) < len(classes):
         raise QueryError(f"{name}: classes={classes!r} must be a tuple of values, each once")
     return tuple(classes)
 

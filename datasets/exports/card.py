@@ -114,7 +114,10 @@ class _Card:
         is_told = self.tables.knows_groups
         yield line("people_and_sites", **counts, sites=len(sites)) if is_told else line("people", **counts)
         yield from self._images_at_a_glance(f"{len(self.db.images):,}", len(sequences))
-        yield line("drawn", files=self.tables.drawn) if self.db.annotations else line("no_drawn")
+        if self.tables.drawn == "1":
+            yield line("drawn_one")
+        else:
+            yield line("drawn", files=self.tables.drawn) if self.db.annotations else line("no_drawn")
         about = self.about
         yield line("release", version=about.version, day=about.day) if about.version else line("no_release")
         yield line("licence", licence=about.licence) if about.licence else line("no_licence")

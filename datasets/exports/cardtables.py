@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, TypeVar
 from ..files.names import natural
 from ..index.columns import IDS
 from ..index.image import Image
-from .smallcells import HIDDEN, are_single, closed, closed_cells, percent, share, shown, shown_alone
+from .smallcells import (
+    HIDDEN,
+    are_single,
+    closed,
+    closed_cells,
+    is_lacked_by_few,
+    most,
+    percent,
+    share,
+    shown,
+    shown_alone,
+)
 
 if TYPE_CHECKING:
     from ..database import Database
@@ -44,20 +55,27 @@ class Tables:
     def sequences(self) -> list[Row]:
         """Sequence, images, sessions, participants, share of all sessions, median voxel."""
         groups = list(self._sequences.items())
-        told = self._told([_people(images) for _, images in groups])
+        few = [n for n, (_, images) in enumerate(groups) if self._few_lack(images)]
+        told = self._told([_people(images) for _, images in groups], few)
         return [
-            (sequence, HIDDEN, HIDDEN, people, HIDDEN, _voxel(images))
-            if is_closed
-            else (
-                sequence,
-                f"{len(images):,}",
-                f"{len(visits := _visits(images)):,}",
-                people,
-                share(len(visits), len(self.db.sessions), self.least),
-                _voxel(images),
-            )
-            for (sequence, images), (people, is_closed) in zip(groups, told, strict=True)
+            self._sequence(sequence, images, people, is_closed=is_closed, few_lack=n in few)
+            for n, ((sequence, images), (people, is_closed)) in enumerate(zip(groups, told, strict=True))
         ]
+
+    def _sequence(self, sequence: str, images: Sequence[Image], people: str, *, is_closed: bool, few_lack: bool) -> Row:
+        visits, of = len(_visits(images)), len(self.db.sessions)
+        if few_lack and _people(images) >= self.least:
+            bounds = most(visits, of, self.least), most(_people(images), len(self.db.participants), self.least)
+            told = share(visits, of, self.least) if is_lacked_by_few(visits, of, self.least) else HIDDEN
+            return (sequence, HIDDEN, *bounds, told, _voxel(images))
+        if is_closed:
+            return (sequence, HIDDEN, HIDDEN, people, HIDDEN, _voxel(images))
+        return (sequence, f"{len(images):,}", f"{visits:,}", people, share(visits, of, self.least), _voxel(images))
+
+    def _few_lack(self, images: Sequence[Image]) -> bool:
+        """Whether it would tell of few participants or visits that they have no such image."""
+        pairs = (len(_visits(images)), len(self.db.sessions)), (_people(images), len(self.db.participants))
+        return any(is_lacked_by_few(count, of, self.least) for count, of in pairs)
 
     def missing(self) -> tuple[list[str], list[Row]]:
         """The sequences, and a row a site: its sessions, and the share of them that have each."""
@@ -149,15 +167,17 @@ class Tables:
             for name, (people, is_closed) in zip(names, told, strict=False)
         ]
 
-    def _told(self, people: Sequence[int]) -> list[tuple[str, bool]]:
+    def _told(self, people: Sequence[int], shut: Sequence[int] = ()) -> list[tuple[str, bool]]:
         """For each group of a table what is told of its people, and whether its row is closed; none for groups of one.
+
+        Rows in ``shut`` are closed for another reason.
 
         A closed row has no other cell: images, visits and shares would tell how many people there are.
         """
         if are_single(people, self.least):
             return []
-        hidden = closed(people, self.least)
-        return [(told, n in hidden) for n, told in enumerate(shown(people, self.least))]
+        hidden = closed(people, self.least, shut)
+        return [(told, n in hidden) for n, told in enumerate(shown(people, self.least, shut))]
 
     def scanners(self) -> list[Row]:
         """Manufacturer, model, field in tesla, participants, images, share of all images."""

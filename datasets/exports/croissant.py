@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -175,11 +177,24 @@ def _write_described(
     mlc = _library()
     path = folder / "croissant.json"
     try:
-        described = _describe(folder, cohort, tables, about, told)
-        path.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        mlc.Dataset(jsonld=str(path))
+        with _without_warnings():
+            described = _describe(folder, cohort, tables, about, told)
+            path.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            mlc.Dataset(jsonld=str(path))
     except mlc.ValidationError as error:
         raise ExportError(f"croissant.json: mlcroissant finds errors in it: {error}") from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """mlcroissant logs what a description lacks, each time that it is looked at; here the notes say so, once."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _describe(
@@ -256,8 +271,8 @@ def _meaning(column: str, cohort: Cohort) -> str:
     if column in cohort.keys:
         return f"The file of {column}, relative to croissant.json"
     for key in cohort.keys:
-        if column.startswith(f"{key}_fields_"):
-            return f"The field {column.removeprefix(f'{key}_fields_')} of the sidecar of {key}"
+        if column.startswith(f"{key}.fields."):
+            return f"The field {column.removeprefix(f'{key}.fields.')} of the sidecar of {key}"
     for side, text in SIDES.items():
         if column.endswith(side) and (key := column.removesuffix(side)) in cohort.keys:
             return text.format(key=key)
@@ -287,14 +302,14 @@ def _unsaid(about: About, told: Told) -> tuple[str, ...]:
     said = {
         "licence (License, --licence)": told.licence or about.licence,
         "creators (Authors, --creator)": told.creators or about.authors,
-        "day of publication (CHANGES, published=)": told.published or about.day,
-        "address (DatasetDOI, url=)": told.url or about.doi,
-        "citation (HowToAcknowledge, cite_as=)": told.cite_as or about.citation,
+        "day of publication (CHANGES)": told.published or about.day,
+        "address (DatasetDOI)": told.url or about.doi,
+        "citation (HowToAcknowledge)": told.cite_as or about.citation,
     }
     lacks = [what for what, text in said.items() if not text]
     if not lacks:
         return ()
     return (
         f"Croissant asks for what nobody has said: {', '.join(lacks)}; say it in the named place of "
-        "dataset_description.json (the day in CHANGES), or by the option, or in Python by told=Told(…).",
+        "dataset_description.json (the day in CHANGES), or by the option.",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def flat_fields(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Sidecar fields as columns of their own, ``t2.fields`` as ``t2_fields_Manufacturer`` …
+    """Sidecar fields as columns of their own, ``t2.fields`` as ``t2.fields.Manufacturer`` …
 
     What is not the same kind of value in all samples is JSON.
     """
@@ -20,7 +20,7 @@ def flat_fields(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> li
         }
         for row in rows
     ]
-    ends = tuple(f"{column}_" for column in columns)
+    ends = tuple(f"{column}." for column in columns)
     names = list(dict.fromkeys(name for row in flat for name in row))
     mixed = {name for name in names if name.startswith(ends) and _is_mixed([row.get(name) for row in flat])}
     return [
@@ -33,7 +33,7 @@ def flat_fields(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> li
 
 
 def _entries(column: str, fields: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
-    return [(f"{column}_{name}", value) for name, value in (fields or {}).items()]
+    return [(f"{column}.{name}", value) for name, value in (fields or {}).items()]
 
 
 def _is_mixed(cells: Sequence[Any]) -> bool:

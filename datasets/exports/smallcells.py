@@ -48,16 +48,18 @@ def closed_cells(
 ) -> set[tuple[int, int]]:
     """The cells (row, column) of a table of two groupings that are not told; of the rows in ``shut`` none is.
 
-    The sum of a column is told elsewhere. The sum of a row is at least its total of ``totals``, as everybody is in one
-    column or in several. Cells are closed until neither gives a small one away.
+    The sum of a column is told elsewhere, and so is how many lack it. The sum of a row is at least its total of
+    ``totals``, as everybody is in one column or in several. Cells are closed until neither gives a small one away.
     """
     rows, columns = range(len(counts)), range(len(counts[0]) if counts else 0)
     hidden = {(n, m) for n in shut for m in columns}
     while True:
         before = len(hidden)
         for m in columns:
-            there = [n for n in rows if (n, m) in hidden]
-            hidden |= {(n, m) for n in closed([row[m] for row in counts], least, there)}
+            there = [row[m] for row in counts]
+            lack = [total - count for total, count in zip(totals, there, strict=True)]
+            for members in (there, lack):
+                hidden |= {(n, m) for n in closed(members, least, [n for n in rows if (n, m) in hidden])}
         for n in (n for n in rows if n not in shut):
             there = [m for m in columns if (n, m) in hidden]
             rest = totals[n] - sum(counts[n][m] for m in columns if m not in there)
@@ -67,7 +69,7 @@ def closed_cells(
             return hidden
 
 
-def shown(counts: Sequence[int], least: int = LEAST) -> list[str]:
+def shown(counts: Sequence[int], least: int = LEAST, shut: Collection[int] = ()) -> list[str]:
     """The counts of groups, those that are :func:`closed` as bounds: "fewer than", "at least" or "more than none".
 
     >>> shown([40, 12, 3])
@@ -75,7 +77,7 @@ def shown(counts: Sequence[int], least: int = LEAST) -> list[str]:
     >>> shown([40, 0, 12]), shown([4, 4])
     (['40', '0', '12'], ['>0', '>0'])
     """
-    hidden = closed(counts, least)
+    hidden = closed(counts, least, shut)
     small = [counts[n] for n in hidden if counts[n] < least]
     if len(hidden) > 1 and _is_told(small, [counts[n] for n in hidden if counts[n] >= least], least):
         return [">0" if count else "0" for count in counts]
@@ -97,16 +99,39 @@ def _is_told(hidden: Sequence[int], wide: Sequence[int], least: int) -> bool:
     return sum(lowest <= total - value <= highest for value in range(1, least)) < 2
 
 
-def share(count: int, of: int, least: int = LEAST) -> str:
-    """A share in whole per cent, ``-`` where either count is not told.
+def is_lacked_by_few(count: int, of: int, least: int = LEAST) -> bool:
+    """Whether those who lack something are so few that they are not counted; nobody may be told."""
+    return 0 < of - count < least
 
-    What few lack is told: that an image or an entry is missing is no fact of the person.
+
+def most(count: int, of: int, least: int = LEAST) -> str:
+    """A count that few lack, as a bound so low that how few they are stays open.
+
+    >>> most(998, 1000), most(6, 7)
+    ('>=991', '>0')
+    """
+    bound = _bound(count, of, least)
+    return f">={bound:,}" if bound >= least else ">0"
+
+
+def _bound(count: int, of: int, least: int) -> int:
+    """Twice as many as are few may lack it: that as many images as people are there must not tell."""
+    return of - 2 * least + 1 if is_lacked_by_few(count, of, least) else least if count > least else 0
+
+
+def share(count: int, of: int, least: int = LEAST) -> str:
+    """A share in whole per cent; ``-`` where either count is not told, a bound where few lack it.
 
     >>> share(12, 40), share(3, 40), share(40, 40), share(6, 1000)
     ('30 %', '-', '100 %', '<1 %')
+    >>> share(998, 1000), share(6, 7)
+    ('>=99 %', '-')
     """
     if of < least or 0 < count < least:
         return HIDDEN
+    if is_lacked_by_few(count, of, least):
+        bound = _bound(count, of, least)
+        return f">={100 * bound // of} %" if bound >= least else HIDDEN
     return percent(count / of)
 
 

@@ -91,7 +91,7 @@ def _members_of(cohort: Cohort, parts: Parts) -> dict[str, list[dict[str, Any]]]
     if not parts.folds:
         return {UNSPLIT: list(cohort)}
     if len(parts.folds) != 1:
-        raise ExportError(f"The splits have {len(parts.folds)} folds and shards hold one; give one, such as fold=1.")
+        raise ExportError(f"The splits have {len(parts.folds)} folds and shards hold one; give one (fold 1, say).")
     fold = parts.folds[0]
     return {
         part: [sample for sample in cohort if fold.get(sample["sample_id"]) == part]

@@ -114,7 +114,7 @@ def parse_header(head: bytes) -> Header:
     header = _HEADERS[layout.size](head[: layout.size], endianness=layout.order, check=False)
     slope, inter = header.get_slope_inter()
     affine = np.asarray(header.get_best_affine(), dtype=np.float64)
-    if not _spans_space(affine):
+    if not _spans_space(affine.ravel().tolist()):
         raise ValueError("its affine is singular or not finite, so that its voxels have no place in space")
     return Header(
         shape=layout.shape,
@@ -155,19 +155,21 @@ def _fields(head: bytes, order: str, size: int) -> tuple[tuple[int, ...], int, f
     return dims, code[0], offset[0]
 
 
-def _spans_space(affine: np.ndarray) -> bool:
-    """Whether the axes of the voxels have lengths, and directions that do not lie in one plane."""
-    if not np.isfinite(affine).all():
+def _spans_space(affine: Sequence[float]) -> bool:
+    """Whether the axes of the voxels have lengths, and directions that do not lie in one plane; row by row."""
+    if not all(map(math.isfinite, affine)):
         return False
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(lengths.all()) and abs(float(np.linalg.det(affine[:3, :3] / lengths))) > 1e-6
+    a, b, c, _, d, e, f, _, g, h, i = affine[:11]
+    volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    box = math.hypot(a, d, g) * math.hypot(b, e, h) * math.hypot(c, f, i)  # what it is where the axes are orthogonal
+    return box > 0 and abs(volume) > 1e-6 * box
 
 
 def believable(shape: Sequence[int], dtype: str, affine: Sequence[float]) -> bool:
     """Whether somebody else's account of a header is one that :func:`parse_header` could give; ``dtype`` is a name."""
     if dtype not in _NAMES or len(affine) != 16 or not shape or min(shape) < 1:
         return False
-    return _spans_space(np.asarray(affine, np.float64).reshape(4, 4))
+    return _spans_space(affine)
 
 
 def read_volume(

@@ -13,6 +13,7 @@ from typing import Any
 from trialbids.mappings.predictions import LONGEST_TEXT, MODEL, PARAMETER, bidsignore
 
 from ..errors import PredictionError, QueryError
+from .place import check_no_link
 from .store import json_bytes, write_new, write_over
 
 BIDS_VERSION = "1.11.1"
@@ -61,7 +62,8 @@ class Model:
 def describe(root: Path, model: Model) -> None:
     """Make the folder a derivative dataset, or find that it is that of the same model.
 
-    Several processes may do so at once. Raises :class:`PredictionError` where another model lies there.
+    Several processes may do so at once. Raises :class:`PredictionError` where another model lies there, ``OSError``
+    where it cannot be written.
     """
     path = root / model.folder / DESCRIPTION
     content = {
@@ -78,6 +80,15 @@ def describe(root: Path, model: Model) -> None:
             write_new(path, json_bytes(content), path.parent)
     except FileExistsError:
         pass  # another process was faster; what it wrote is compared as any other is
+    check_same_model(root, model)
+
+
+def check_same_model(root: Path, model: Model) -> None:
+    """Raise :class:`PredictionError` where the folder of the model is another model's, or leads elsewhere by a link."""
+    path = root / model.folder / DESCRIPTION
+    check_no_link(root, path.parent)
+    if not path.exists():
+        return
     made_by = _made_by(path)
     if made_by != model.generated_by():
         raise PredictionError(

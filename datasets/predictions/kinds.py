@@ -97,6 +97,10 @@ def kind_of(suffix: str, labels: Labels) -> Kind:
     """
     if suffix not in KINDS:
         raise QueryError(f"PredictionWriter: kind={suffix!r} is not known; legal: {' '.join(KINDS)}")
+    if not isinstance(labels, str | Sequence | Mapping):
+        raise QueryError(
+            f"PredictionWriter: labels={labels!r}: give a name, names by channel, or a mapping from number to name"
+        )
     given = _by_number(suffix, labels)
     if not given and suffix == "map":
         return Kind(suffix, {0: ""})

@@ -97,6 +97,18 @@ def original_of(root: Path, file: str, who: str) -> Original:
     return Original(path.relative_to(root).as_posix(), read_header(path))
 
 
+def check_no_link(root: Path, folder: Path) -> None:
+    """Raise :class:`PredictionError` where a folder of the tree is reached by a link, which may lead out of the tree.
+
+    How ``root`` itself is reached does not matter.
+    """
+    real = folder.resolve()
+    if real != root.resolve() / folder.relative_to(root):
+        raise PredictionError(
+            f"{folder}: is or lies behind a link to {real}; predictions are written into the tree only."
+        )
+
+
 def nifti_bytes(root: Path, original: Original, voxels: NDArray[Any]) -> bytes:
     """A ``.nii.gz`` of one volume with the shape of the image, and its geometry as its header has it, to the bit."""
     like: Any = nibabel.load(root / original.path).header  # pyright: ignore[reportPrivateImportUsage]

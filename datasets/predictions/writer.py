@@ -13,13 +13,14 @@ import torch
 from monai.data.meta_tensor import MetaTensor
 from numpy.typing import NDArray
 
-from trialbids.mappings.predictions import DSEG_COLUMNS, PARTS, label_of
+from trialbids.mappings.predictions import DSEG_COLUMNS, label_of
 
 from ..errors import PredictionError, QueryError
-from .described import Model, Parameter, describe
+from .described import Model, Parameter, check_same_model, describe
 from .grid import GridError, PutBack, put_back
 from .kinds import Kind, Labels, Unfit, kind_of
-from .place import Original, empty_labels, label_code, nifti_bytes, original_of
+from .place import Original, check_no_link, empty_labels, label_code, nifti_bytes, original_of
+from .source import Source
 from .store import json_bytes, write_new, write_over
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ class PredictionWriter:
                      Channel 0, the background, may be left out: ``{1: "lesion"}``. A ``map`` may have none
     ``image``        the key of the samples whose image the prediction is of
     ``version``, ``description``, ``parameters``   of the model; they are published with the tree
-    ``cohort``, ``part``   where they are given, the sidecars say of which cohort (fingerprint) and of which part of
-                     its split (``train``, ``val``, ``test``) the sample was, and name all files of an acquisition
+    ``cohort``       where it is given, the sidecars say of which cohort (fingerprint) and of which part of its split
+                     the sample was, and name all files of an acquisition; a sample of another cohort is refused
+    ``part``         ``train``, ``val`` or ``test``, where no part of a split is given that knows it itself
     ``empty``        what becomes of a label without a voxel: ``raise``, or ``write`` where finding nothing is an answer
     ``overwrite``    whether a prediction that is there is replaced; else it is an error
 
@@ -59,8 +61,9 @@ class PredictionWriter:
     inverted first. Labels are taken from the nearest voxel, ``probseg`` and ``map`` are interpolated. What the network
     did not see is 0, and ``FieldOfView`` in the sidecar is the share that it saw.
 
-    Raises :class:`QueryError` for what cannot be meant, :class:`PredictionError` where the folder is another model's
-    or ``root`` is no tree that can be written to.
+    The folder is made by the first prediction that is written. Raises :class:`QueryError` for what cannot be meant,
+    :class:`PredictionError` where the folder is another model's or a link, or ``root`` is no tree that can be written
+    to.
     """
 
     def __init__(
@@ -83,34 +86,30 @@ class PredictionWriter:
         self.root = Path(place).absolute()
         if "://" in place or not any(self.root.glob("sub-*")):
             raise PredictionError(f"{place}: predictions are written into a BIDS tree in a folder of this machine.")
-        if part and part not in PARTS:
-            raise QueryError(f"PredictionWriter: part={part!r} is not known; legal: {' '.join(PARTS)}")
         if empty not in ("raise", "write"):
             raise QueryError(f"PredictionWriter: empty={empty!r} is not known; legal: raise write")
         self.kind: Kind = kind_of(kind, labels)
         self.model = Model(model, version, description, dict(parameters or {}))
-        self.image, self.part, self.empty, self.overwrite = image, part, empty, overwrite
-        self._fingerprint = "" if cohort is None else cohort.fingerprint
-        self._files = {} if cohort is None else _files_of(cohort, image)
-        try:
-            describe(self.root, self.model)
-        except OSError as error:
-            raise PredictionError(f"{self.root / self.model.folder}: cannot be written ({error.strerror}).") from error
+        self.image, self.empty, self.overwrite = image, empty, overwrite
+        self.source = Source.of(cohort, image, part)
+        check_same_model(self.root, self.model)
 
-    def write(self, prediction: torch.Tensor, sample: Mapping[str, Any]) -> tuple[Path, ...]:
+    def write(self, prediction: torch.Tensor | NDArray[Any], sample: Mapping[str, Any]) -> tuple[Path, ...]:
         """Write the prediction for one sample; the paths of the NIfTI files, in the order of the labels.
 
         ``prediction`` is ``[C, X, Y, Z]`` in the grid that the network saw. As a ``MetaTensor`` it carries its affine
-        (also one that was put back already); a plain tensor must have the shape of the image in ``sample``, whose
-        affine it has. Raises :class:`PredictionError` naming participant and file.
+        (also one that was put back already); a plain tensor or array must have the shape of the image in ``sample``,
+        whose affine it has. Raises :class:`PredictionError` naming participant and file.
         """
         seen = self._seen(sample)
         who = _who(sample)
         original = original_of(self.root, str(seen.meta.get("filename_or_obj") or ""), who)
         original.check_belongs(str(sample.get("participant_id") or ""), str(sample.get("session_id") or ""), who)
+        self.source.check_holds(sample, self.root / original.path, who)
         try:
-            affine = _affine(prediction, seen)
-            voxels = self.kind.checked(_numbers(prediction))
+            tensor = _tensor(prediction)
+            affine = _affine(tensor, seen)
+            voxels = self.kind.checked(_numbers(tensor))
             made = put_back(voxels, affine, original.size, original.header.affine, linear=self.kind.linear)
             self._check_empty(voxels, made)
         except (Unfit, GridError) as error:
@@ -155,7 +154,7 @@ class PredictionWriter:
 
     def _known(self, original: Original, made: PutBack, sample: Mapping[str, Any]) -> dict[str, Any]:
         """What the sidecars of one prediction have in common."""
-        files = self._files.get(str(sample.get("sample_id")), ())
+        files = self.source.files.get(str(sample.get("sample_id")), ())
         paths = dict.fromkeys((original.path, *(Path(file).relative_to(self.root).as_posix() for file in files)))
         return {
             "Method": "automatic",
@@ -164,8 +163,7 @@ class PredictionWriter:
             "Sources": [f"bids:raw:{path}" for path in paths],
             **original.reference(),
             "FieldOfView": round(made.seen, 4),
-            **({"CohortFingerprint": self._fingerprint} if self._fingerprint else {}),
-            **({"SplitPart": self.part} if self.part else {}),
+            **self.source.words(),
         }
 
     def _write(self, file: _File, original: Original, who: str) -> Path:
@@ -177,9 +175,11 @@ class PredictionWriter:
         stem = dataset / file.stem
         image = stem.with_name(f"{stem.name}.nii.gz")
         data = nifti_bytes(self.root, original, file.voxels)
+        check_no_link(self.root, stem.parent)
         self._check_name(stem, original, who)
         sidecar = stem.with_name(f"{stem.name}.json")
         try:
+            describe(self.root, self.model)
             if self.overwrite or not sidecar.exists():
                 image.unlink(missing_ok=True)
             elif image.exists():
@@ -222,6 +222,18 @@ class _File:
     table: str = ""
 
 
+def _tensor(prediction: torch.Tensor | NDArray[Any]) -> torch.Tensor:
+    """A prediction as a dense tensor. Raises :class:`Unfit` for what is none."""
+    if isinstance(prediction, np.ndarray) and prediction.dtype.kind in "biufc":
+        return torch.from_numpy(np.ascontiguousarray(prediction))
+    if not isinstance(prediction, torch.Tensor):
+        kind = f"an array of {prediction.dtype}" if isinstance(prediction, np.ndarray) else type(prediction).__name__
+        raise Unfit(f"it is {kind}, and a tensor or an array of numbers is needed")
+    if prediction.layout != torch.strided:
+        raise Unfit("it is a sparse tensor; make it dense first (to_dense)")
+    return prediction
+
+
 def _numbers(prediction: torch.Tensor) -> NDArray[Any]:
     """The values as NumPy has them; the short floats of autocast (bfloat16 …) that it does not know as float32."""
     values = prediction.detach().cpu()
@@ -243,16 +255,6 @@ def _affine(prediction: torch.Tensor, seen: MetaTensor) -> NDArray[np.float64]:
         shapes = f"{list(prediction.shape[1:])} voxels, and the image that the network saw {list(seen.shape[1:])}"
         raise Unfit(f"it has {shapes}; resize it to that grid")
     return affine
-
-
-def _files_of(cohort: Cohort, image: str) -> dict[str, list[str]]:
-    """The files behind the image of every sample; a stacked image is made of all."""
-    keys = (image,) if image in cohort.image_keys else cohort.image_keys
-    files: dict[str, list[str]] = {}
-    for sample in cohort:
-        listed = [sample[key] if isinstance(sample[key], list) else [sample[key]] for key in keys]
-        files[sample["sample_id"]] = [str(file) for those in listed for file in those if file]
-    return files
 
 
 def _who(sample: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@
 
     array 0 | gap | array 1 | … | description (JSON) | length, CRC-32 of the description, magic
 
+The description holds the name of the blob as well: under another name it is no blob, whatever it holds.
 Each array of some size starts at a multiple of the granule of memory maps, so that it can be mapped by itself; gaps
 take no space.
 The end is written last and found first: a file that was cut or never finished has no end, and is no blob.
@@ -14,10 +15,12 @@ from __future__ import annotations
 import json
 import math
 import mmap
+import operator
 import os
 import secrets
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -25,6 +28,9 @@ from typing import Any
 
 import numpy as np
 from isal import isal_zlib
+
+from ..errors import ReadError
+from ..files.regular import open_regular
 
 MAGIC = b"trialblb"
 _END = struct.Struct("<QI8s")
@@ -34,7 +40,17 @@ _SMALL = 1 << 12
 
 
 class Damaged(Exception):
-    """A file that is no whole blob."""
+    """A file that is no whole blob, or not the one that its name says."""
+
+
+@contextmanager
+def believed() -> Iterator[None]:
+    """Turn what goes wrong in making something of a description into :class:`Damaged`: its checksum is right, so it
+    was written by somebody else, or by hand."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError, RuntimeError) as error:
+        raise Damaged(f"its description is none of ours ({type(error).__name__})") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +67,29 @@ class Place:
         """Length in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def is_sound(self, end: int) -> bool:
+        """Whether it can be mapped, and lies before ``end``. Raises ``TypeError`` for what is no number."""
+        if min((self.offset, *self.shape)) < 0 or self.offset + self.nbytes > end:
+            return False
+        align = _GRANULE if self.nbytes > _SMALL else 1
+        return self.dtype.kind in "biufc" and operator.index(self.offset) % align == 0
+
 
 class Blob:
     """An open blob. Use it with ``with``: what was mapped from it stays valid after it is closed or deleted.
 
-    Raises :class:`FileNotFoundError` where there is none, :class:`Damaged` where it is not whole.
+    Raises :class:`FileNotFoundError` where there is none, :class:`Damaged` where it is not whole, no plain file, or
+    was written under another name.
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.file = FileIO(path, "r")
         try:
-            self.body, self.places = self._description()
+            handle, state = open_regular(path)
+        except ReadError as error:
+            raise Damaged("it is no plain file") from error
+        self.file = FileIO(handle, "r")
+        try:
+            self.body, self.places = self._description(state.st_size, _name(path))
         except Damaged:
             self.file.close()
             raise
@@ -72,8 +100,7 @@ class Blob:
     def __exit__(self, *_: object) -> None:
         self.file.close()
 
-    def _description(self) -> tuple[Any, tuple[Place, ...]]:
-        size = os.fstat(self.file.fileno()).st_size
+    def _description(self, size: int, name: str) -> tuple[Any, tuple[Place, ...]]:
         tail = self._read(max(0, size - _TAIL), min(size, _TAIL))
         if len(tail) < _END.size:
             raise Damaged("it is shorter than its end")
@@ -85,11 +112,14 @@ class Blob:
         text = tail[-_END.size - length : -_END.size]
         if isal_zlib.crc32(text) != crc:
             raise Damaged("its description is damaged")
-        said = json.loads(text)
-        places = tuple(Place(o, np.dtype(d), tuple(s), c) for o, d, s, c in said["places"])
-        if any(place.offset + place.nbytes > size for place in places):
-            raise Damaged("its arrays are cut")
-        return said["body"], places
+        with believed():
+            said = json.loads(text)
+            places = tuple(Place(o, np.dtype(d), tuple(s), c) for o, d, s, c in said["places"])
+            if not all(place.is_sound(size - _END.size - length) for place in places):
+                raise Damaged("its arrays are cut")
+            if said["name"] != name:
+                raise Damaged(f"it is the blob {str(said['name'])[:40]}")
+            return said["body"], places
 
     def _read(self, offset: int, length: int) -> bytes:
         return os.pread(self.file.fileno(), length, offset)
@@ -122,7 +152,7 @@ def write_blob(path: Path, body: Mapping[str, Any], arrays: Sequence[np.ndarray]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
-            taken = _write(file, body, arrays)
+            taken = _write(file, _name(path), body, arrays)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -132,7 +162,12 @@ def write_blob(path: Path, body: Mapping[str, Any], arrays: Sequence[np.ndarray]
     return taken
 
 
-def _write(file: Any, body: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> int:
+def _name(path: Path | str) -> str:
+    """The name of a blob, which is the key of what it holds."""
+    return str(path).replace(os.sep, "/").rpartition("/")[2].partition(".")[0]  # Path is slow, see Cache.find
+
+
+def _write(file: Any, name: str, body: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> int:
     places: list[tuple[int, str, Sequence[int], int]] = []
     taken = 0
     for array in arrays:
@@ -142,6 +177,6 @@ def _write(file: Any, body: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> 
         flat: Any = array.reshape(-1).view(np.uint8)
         places.append((offset, array.dtype.str, array.shape, isal_zlib.crc32(flat)))
         taken += file.write(flat.data)
-    text = json.dumps({"body": body, "places": places}).encode()
+    text = json.dumps({"name": name, "body": body, "places": places}).encode()
     taken += file.write(text)
     return taken + file.write(_END.pack(len(text), isal_zlib.crc32(text), MAGIC))

@@ -20,6 +20,8 @@ from ..errors import QueryError
 from .blobs import Blob, Damaged, write_blob
 from .eviction import evict, files_of
 
+DESCRIPTION = "dataset_description.json"
+"""What makes a folder a BIDS dataset."""
 _SOURCES = Path(__file__).parents[1]
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 _SHARE = 64
@@ -51,7 +53,8 @@ class Cache:
     Its voxels are mapped, and not compared with their checksum each time, which would read the whole of every image
     for a patch of it: :meth:`verify` does that, where a disk is suspected to change what it holds.
 
-    Raises :class:`QueryError` for a size that cannot be meant, or where ``folder`` is a file.
+    Raises :class:`QueryError` for a size that cannot be meant, or where ``folder`` is a file or lies in a BIDS tree,
+    which is released with all that is in it.
     """
 
     def __init__(self, folder: str | Path, max_bytes: int | str | None = "50GB") -> None:
@@ -59,6 +62,12 @@ class Cache:
         self.max_bytes = _bytes(max_bytes)
         if self.folder.exists() and not self.folder.is_dir():
             raise QueryError(f"Cache: {self.folder} is a file; name a folder.")
+        whole = self.folder.resolve()
+        for above in (whole, *whole.parents):
+            if (above / DESCRIPTION).exists():
+                raise QueryError(
+                    f"Cache: {self.folder} lies inside the BIDS tree {above}; name a folder outside of it."
+                )
         self._start()
 
     def __repr__(self) -> str:
@@ -94,14 +103,18 @@ class Cache:
         except OSError:
             return None
         except Damaged as error:
-            path = self.path_of(key)
-            warnings.warn(f"{path}: {error}; it is made anew.", stacklevel=2)
-            _delete(path)
+            self.discard(key, error)
             return None
         if key not in self._used:
             self._used.add(key)
             _note_use(self.path_of(key))
         return blob
+
+    def discard(self, key: str, error: Damaged) -> None:
+        """Delete the blob of a key that cannot be used, and warn of it."""
+        path = self.path_of(key)
+        warnings.warn(f"{path}: {error}; it is made anew.", stacklevel=3)
+        _delete(path)
 
     def keep(self, key: str, body: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
         """Write a blob of C-contiguous arrays and a description, if there is room for it at all."""

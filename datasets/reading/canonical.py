@@ -39,6 +39,10 @@ class Versioned:
         self.transform = transform
         self.name = name
 
+    def __repr__(self) -> str:
+        kind = getattr(self.transform, "__name__", type(self.transform).__name__)
+        return f"versioned({kind}, {self.name!r})"
+
     def __call__(self, data: Any) -> Any:
         return self.transform(data)
 

@@ -31,9 +31,10 @@ class LoadSequencesd(MapTransform):
     the sample has one. The stored type is kept where there is nothing to apply (unsigned types that torch cannot
     compute with are widened), otherwise float32; ``dtype`` casts all. A key that is ``""`` becomes zeros on the grid
     of the sample's first image. ``<key>.onto``, which a cohort with ``grid=Resample(…)`` gives, brings an image to the
-    grid of another key, unless ``resample`` is False. ``meta`` holds the affine (RAS+, mm), ``unit`` and ``filename_or_obj``; everything
-    survives ``torch.load(weights_only=True)``. Plain dicts of paths work as well.
+    grid of another key, unless ``resample`` is False. ``meta`` holds the affine (RAS+, mm), ``unit`` and
+    ``filename_or_obj``; everything survives ``torch.load(weights_only=True)``. Plain dicts of paths work as well.
 
+    A mask holds 0 and 1 alone, or is refused; without any 1 it is served as it is, all zeros.
     Of a label, several masks become one (the larger value of each voxel), the regions ``<key>.indices`` of a label map
     a mask of 0 and 1, and a table of boxes or points a float32 tensor ``[N, 6]`` or ``[N, 3]`` of voxel coordinates.
 

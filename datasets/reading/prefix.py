@@ -19,6 +19,8 @@ from monai.transforms.traits import LazyTrait, RandomizableTrait
 from monai.transforms.transform import MapTransform
 from monai.transforms.utility.dictionary import DeleteItemsd
 
+from ..errors import QueryError
+from .blobs import Damaged, believed
 from .cache import Cache, code_version
 from .canonical import describe
 from .codec import decode, encode
@@ -91,14 +93,33 @@ class Prefix:
         key, names = self._key(sample), self._files(sample)
         blob = self.cache.find(key)
         if blob is not None:
-            with blob:
-                return decode(blob.body, blob, self._owners, names)
+            try:
+                with blob, believed():
+                    return decode(blob.body, blob, self._owners, names)
+            except Damaged as error:
+                self.cache.discard(key, error)
         loaded = {**self.load({**sample}), REST: True}
         stable = self._key(sample) == key and all(is_whole(path) for path in names)
-        made = self.pipeline.before(loaded)
+        try:
+            made = self.pipeline.before(loaded)
+        except RuntimeError as error:
+            raise self._lacking(error, loaded) or error from error.__cause__
         if stable:
             self.cache.keep(key, *encode(made, self._owners, names))
         return made
+
+    def _lacking(self, error: RuntimeError, loaded: Mapping[str, Any]) -> QueryError | None:
+        """What to say where a step asks for an entry that belongs to no image; None where something else is wrong."""
+        cause = error.__cause__
+        while isinstance(cause, RuntimeError) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        if not isinstance(cause, KeyError) or not cause.args or cause.args[0] in loaded:
+            return None
+        there = ", ".join(repr(name) for name in loaded if name != REST)
+        return QueryError(
+            f"cache: {error}: there is no entry {cause.args[0]!r} for it. Steps before the first random one are kept, "
+            f"and see images and labels only: {there}. Put it behind a random one, or leave out cache=."
+        )
 
     def _files(self, sample: Mapping[str, Any]) -> list[str]:
         return [str(path) for key in self.load.keys for path in files_of(sample.get(str(key), "")) if path]

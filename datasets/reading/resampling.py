@@ -55,7 +55,10 @@ class ResampleToGridd(ResampleToMatchd):
 
 
 def on_one_grid(sample: dict[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
-    """Bring ``keys`` to the grid that each names under ``<key>.onto``. Raises :class:`QueryError` where it is not read."""
+    """Bring ``keys`` to the grid that each names under ``<key>.onto``.
+
+    Raises :class:`QueryError` where it is not read.
+    """
     if not keys:
         return sample
     told = {key: sample[f"{key}.onto"] for key in keys}

@@ -16,8 +16,9 @@ from ..errors import ReadError
 from ..files.nifti import DAMAGE, Header, header_of, inflated, parse_header, unreadable, voxels_of
 from ..files.places import fetch
 from .adjacent import adjacent, can_lie_adjacent
-from .blobs import Blob, Place
+from .blobs import Blob, Damaged, Place, believed
 from .cache import Cache, code_version
+from .masks import check_mask, is_mask
 from .stamp import stamp_of
 
 WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64, "float16": np.float32, "longdouble": np.float64}
@@ -140,14 +141,16 @@ def _open(path: str | Path, factor: float, cache: Cache | None, opened: ExitStac
     try:
         with fetch(path).open("rb", buffering=0) as file:
             if cache is None:
-                return _decoded(file.readall(), factor)[0]
+                found, _ = _decoded(file.readall(), factor)
+                check_mask(path, found.array())
+                return found
             stamp = stamp_of(file)
-            key = stamp.key("volumes", factor, code_version())
-            blob = cache.find(key)
-            if blob is not None:
-                return Volumes(_from_plain(blob.body), blob=opened.enter_context(blob))
+            key = stamp.key("volumes", factor, is_mask(path), code_version())
+            if (kept := _kept(cache, key, factor, opened)) is not None:
+                return kept
             data = file.readall()
             found, length = _decoded(data, factor)
+            check_mask(path, found.array())
             whole = not stamp.is_gzip or stamp.length == length & 0xFFFFFFFF  # as in is_whole
             if whole and stamp_of(file) == stamp:
                 cache.keep(key, _to_plain(found.header), [found.array()])
@@ -156,15 +159,47 @@ def _open(path: str | Path, factor: float, cache: Cache | None, opened: ExitStac
         raise unreadable(path, error) from error
 
 
+def _kept(cache: Cache, key: str, factor: float, opened: ExitStack) -> Volumes | None:
+    """The volumes of a blob, if there is one and it holds what its header says."""
+    blob = cache.find(key)
+    if blob is None:
+        return None
+    try:
+        with believed():
+            header = _from_plain(blob.body)
+            (place,) = blob.places
+            if place.dtype != _served(header, factor) or place.shape != _memory_shape(header):
+                raise Damaged("its arrays are not those of its header")
+    except Damaged as error:
+        blob.file.close()
+        cache.discard(key, error)
+        return None
+    return Volumes(header, blob=opened.enter_context(blob))
+
+
 def _decoded(data: bytes, factor: float) -> tuple[Volumes, int]:
     """The volumes in the bytes of a file, and the length of its uncompressed bytes."""
     plain = inflated(data)
     header = parse_header(plain[:540])
     array = voxels_of(plain, header, factor)
     wider = WIDER.get(array.dtype.name)
-    spatial = (*array.shape, 1, 1)[:3]
-    memory = array.reshape((*spatial, -1), order="F").T
+    memory = array.reshape((*_spatial(header), -1), order="F").T
     return Volumes(header, memory if wider is None else memory.astype(wider)), len(plain)
+
+
+def _spatial(header: Header) -> tuple[int, ...]:
+    return (*header.shape, 1, 1)[:3]
+
+
+def _memory_shape(header: Header) -> tuple[int, ...]:
+    return (math.prod(header.shape[3:]), *reversed(_spatial(header)))
+
+
+def _served(header: Header, factor: float) -> np.dtype[Any]:
+    """The type in which the volumes of a file are served."""
+    if header.scaled or factor != 1.0:
+        return np.dtype(np.float32)
+    return np.dtype(WIDER.get(header.dtype.name, header.dtype.newbyteorder("=")))
 
 
 def _to_plain(header: Header) -> dict[str, Any]:

@@ -32,18 +32,19 @@ def declared_ties(
     ``groups`` is a column (then every value but an empty one is a group) or a mapping of participants to groups.
     ``aliases`` maps a participant to the one who is the same person, or is a table with the columns ``id`` and ``is``.
     Participants that are not in the cohort still tie others together. What is empty (None, NaN, "") ties nobody. A
-    mapping may also be a pandas ``Series``. Raises :class:`QueryError`.
+    mapping may also be a pandas ``Series``. Raises :class:`QueryError`, and :class:`SplitError` for what can be no
+    group, such as a list.
     """
     ties: list[Tie] = []
     if isinstance(groups, str):
         pairs = zip(cohort.column("participant_id"), cohort.column(groups), strict=True)
         ties += _ties(groups, ((str(person), group) for person, group in pairs))
     elif groups is not None:
-        known = _given(groups)
+        known = _given("groups=", groups)
         _check_known("groups=", known, cohort)
         ties += _ties("group", known.items())
     if aliases is not None:
-        aliases = _read_aliases(Path(aliases)) if isinstance(aliases, str | Path) else _given(aliases)
+        aliases = _read_aliases(Path(aliases)) if isinstance(aliases, str | Path) else _given("aliases=", aliases)
         _check_known("aliases=", {**aliases, **{other: name for name, other in aliases.items()}}, cohort)
         ties += [Tie("aliases", (name, other)) for name, other in aliases.items() if name != other]
     return tuple(ties)
@@ -81,8 +82,15 @@ def is_empty(value: object) -> bool:
         return True
 
 
-def _given(named: Mapping[str, T]) -> dict[str, T]:
-    """Who is given something, of a mapping or a pandas ``Series``."""
+def _given(argument: str, named: Mapping[str, T]) -> dict[str, T]:
+    """Who is given something, of a mapping or a pandas ``Series``. Raises :class:`SplitError`."""
+    for name, value in named.items():
+        try:
+            hash(value)
+        except TypeError as error:
+            raise SplitError(
+                f"split: {argument} gives {name!r} {value!r}; one word or number a participant is expected."
+            ) from error
     return {name: value for name, value in named.items() if not is_empty(value)}
 
 

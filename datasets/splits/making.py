@@ -29,6 +29,7 @@ def make_table(
     away = frozenset(before.words.keys() - present.keys())
     everybody = ordered({*present, *before.words})
     bundle_of = bundles_of(everybody, [*declared, *before.ties()])
+    _check_enough(design, len(set(bundle_of.values())))
     values = _values(cohort, design.leave, bundle_of)
     task = Task(
         design=design,
@@ -55,6 +56,16 @@ def make_table(
         f"{' and '.join(people)}: left out with each of {', '.join(v)}" for v, people in values.values() if len(v) > 1
     ]
     return Table(names, words, groups, away), [*gone, *wide]
+
+
+def _check_enough(design: Design, bundles: int) -> None:
+    """More folds than there is anybody to fill them are refused before any of them is made."""
+    for name, folds in {"k": design.k or 0, "nested": design.nested or 0}.items():
+        if folds > bundles:
+            raise SplitError(
+                f"{bundles} participants (or groups that stay together) cannot fill {folds} parts ({name}="
+                f"{folds}); ask for fewer folds or parts."
+            )
 
 
 def _bundles(levels: Mapping[str, Mapping[Level, float]], bundle_of: Mapping[str, str]) -> list[Bundle]:

@@ -6,7 +6,8 @@ import codecs
 import csv
 from pathlib import Path
 
-from ..errors import SplitError
+from ..errors import ReadError, SplitError
+from ..files.regular import read_regular
 
 DELIMITERS = "\t;,"
 
@@ -19,11 +20,13 @@ def read_sheet(path: Path, key: str) -> list[dict[str, str]]:
     :class:`SplitError` where it cannot be read or lacks that column.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except OSError as error:
         raise SplitError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ReadError as error:
+        raise SplitError(str(error)) from error
     except UnicodeDecodeError as error:
         raise SplitError(
             f"{path}: is not UTF-8 text ({error.reason}); save it from the spreadsheet as UTF-8."

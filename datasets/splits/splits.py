@@ -12,6 +12,7 @@ from typing import NamedTuple, Self, overload
 from ..cohorts.cohort import Cohort
 from ..errors import SplitError, listing
 from .bundles import Declared, bundles_of, declared_ties
+from .coverage import never_held_out
 from .design import PARTS, TEST, TRAIN, VAL, Design
 from .guard import check_table, not_compared, ties_of_content
 from .making import make_table
@@ -45,7 +46,7 @@ class Splits(Sequence[Split]):
         self.cohort = cohort
         self.table = table
         self.design = design
-        self.notes = (*notes, *not_compared(cohort))
+        self.notes = (*notes, *never_held_out(self.words, design), *not_compared(cohort))
         self._positions: dict[str, list[int]] = {}
         for position, name in enumerate(cohort.column("participant_id")):
             self._positions.setdefault(str(name), []).append(position)

@@ -140,7 +140,7 @@ def _read_origin(path: Path) -> Origin | None:
             raise SplitError(f"{path}: has the schema {content['schema']!r}, expected {SCHEMA!r}.")
         names = tuple(map(str, content["folds"]))
         return Origin(Design.from_json(content["design"]), str(content["fingerprint"]), names)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, QueryError):
             raise SplitError(f"{path}: {error}") from error
         raise SplitError(

@@ -128,6 +128,25 @@ class IntensityStatistics(BaseModel):
             ),
         )
 
+    def __str__(self) -> str:
+        """A short table, one line a channel."""
+        percentiles = sorted({p for channels in self.channels.values() for c in channels for p in c.percentiles})
+        rows = [["key", "channel", "mean", "std", "min", *(f"{p:g} %" for p in percentiles), "max", "voxels"]]
+        for key, channels in self.channels.items():
+            for number, c in enumerate(channels):
+                shares = (c.percentiles.get(p, float("nan")) for p in percentiles)
+                values = [f"{value:.4g}" for value in (c.mean, c.std, c.minimum, *shares, c.maximum)]
+                rows.append([key, str(number) if len(channels) > 1 else "", *values, f"{c.voxels:,}"])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.rjust(w) if n else cell.ljust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
+        who = f"{len(self.participants)} participants of {self.part or 'a whole cohort'}"
+        return "\n".join([f"{who}{f', voxels within {self.within}' * bool(self.within)}", *lines])
+
     def check(self, *cohorts: Cohort | None) -> None:
         """Raises :class:`CohortError` where a cohort cannot belong to the same split.
 
