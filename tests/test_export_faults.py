@@ -95,12 +95,15 @@ def test_what_cannot_be_used_is_refused_before_anything_is_touched(
     assert not (tmp_path / "out").exists() and not (source / "out").exists()
 
 
-def test_two_exports_into_one_output_do_not_meet(exported: Exported) -> None:
-    with places.hold(exported.trial, places.load_or_make_key(exported.trial.work).fingerprint):
-        done = trialbids("export", exported.made.configuration)
+def test_two_exports_into_one_output_do_not_meet(exported: Exported, tmp_path: Path) -> None:
+    shutil.copytree(exported.made.configuration.parent, tmp_path / "trial", symlinks=True)
+    configuration = tmp_path / "trial" / exported.made.configuration.name
+    trial = load_trial(configuration)
+    with places.hold(trial, places.load_or_make_key(trial.work).fingerprint):
+        done = trialbids("export", configuration)
         assert done.returncode == 2 and "another export is writing" in " ".join(done.stderr.split())
-    with places.workplace(exported.trial):
-        done = trialbids("export", exported.made.configuration)
+    with places.workplace(trial):
+        done = trialbids("export", configuration)
         assert done.returncode == 2 and "another run uses this work folder" in " ".join(done.stderr.split())
 
 
