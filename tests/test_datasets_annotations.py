@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.transforms import ScaleIntensityd
 from treemaker import AFFINE, TreeMaker, write_json, write_nifti, write_tsv
 
-from trialbids.datasets import CohortDataset, CohortError, Database, Q, ReadError, collate
+from trialbids.datasets import Cache, CohortDataset, CohortError, Database, Q, ReadError, collate
 
 SHAPE = (6, 5, 4)
 T2 = {"t2": Q("T2w")}
@@ -140,7 +141,7 @@ BOXES = [
 ]
 
 
-def test_boxes_and_points_are_arrays(tree: AnnotatedTree) -> None:
+def test_boxes_and_points_are_arrays(tree: AnnotatedTree, tmp_path: Path) -> None:
     for label in ("01", "02"):
         write_tsv(tree.place(label, "desc-R1_boxes.tsv"), BOXES if label == "01" else BOXES[:1])
         write_json(tree.place(label, "desc-R1_boxes.json"), {"Reader": "R1"})
@@ -157,6 +158,8 @@ def test_boxes_and_points_are_arrays(tree: AnnotatedTree) -> None:
     assert [len(boxes) for boxes in batch["box"]] == [2, 1] and batch["t2"].shape == (2, 1, *SHAPE)
     assert set(batch) == {"sample_id", "participant_id", "session_id", "site", "t2", "box"}
     assert second.shape == (1, 6)
+    kept = CohortDataset(cohort, [ScaleIntensityd("t2")], cache=Cache(tmp_path / "cache"))
+    assert kept[0]["box"].tolist() == kept[0]["box"].tolist() == first.tolist()
 
 
 def test_who_found_nothing_has_no_boxes(tree: AnnotatedTree) -> None:

@@ -18,5 +18,5 @@ def test_every_block_of_the_page_on_training_runs(tmp_path: Path, monkeypatch: p
     names: dict[str, Any] = {"__name__": "page"}
     for block in page:
         exec(compile("\n" * (block.line - 1) + block.text, block.page, "exec"), names)
-    assert len(page) == 8 and names["state"]["start"] == 1 and names["trainer"].global_step > 0
+    assert len(page) == 9 and names["state"]["start"] == 1 and names["trainer"].global_step > 0
     assert not names["weights"][4] and names["weights"][:4].any()

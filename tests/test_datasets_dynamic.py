@@ -129,6 +129,8 @@ def test_a_mask_has_no_fractions_in_a_lazy_pipeline_either(tmp_path: Path, steps
     eager, lazy = (CohortDataset(cohort, Compose(steps, lazy=way))[0]["lesion"] for way in (False, True))
     assert lazy.unique().tolist() == [0, 1]
     assert torch.equal(eager.as_tensor(), lazy.as_tensor().to(torch.uint8))
+    cast = CohortDataset(cohort, Compose(steps), dtype=torch.float32)[0]["lesion"]
+    assert cast.dtype == torch.float32 and torch.equal(cast.as_tensor(), eager.as_tensor().float())
 
 
 def test_a_batch_is_safe_to_save_and_to_compile(db: Database, tmp_path: Path) -> None:

@@ -397,14 +397,16 @@ def test_a_process_that_ends_while_writing_leaves_no_image_that_is_not_described
     assert np.array_equal(voxels(path), lesion())
 
 
-def test_an_image_without_its_sidecar_is_written_again(tmp_path: Path) -> None:
+def test_what_an_interruption_left_is_completed_and_an_image_of_somebody_is_not_replaced(tmp_path: Path) -> None:
     case = Case(tmp_path)
     sample = case.sample()
     (path,) = case.writer().write(sample["lesion"], sample)
-    sidecar = path.with_name(path.name.replace(".nii.gz", ".json"))
-    sidecar.unlink()
+    path.unlink()  # the sidecar comes first
     assert case.writer().write(sample["lesion"], sample) == (path,)
-    assert sidecar.is_file() and np.array_equal(voxels(path), lesion())
+    assert np.array_equal(voxels(path), lesion())
+    path.with_name(path.name.replace(".nii.gz", ".json")).unlink()
+    with pytest.raises(PredictionError, match="is there already"):
+        case.writer().write(sample["lesion"], sample)
 
 
 @pytest.mark.parametrize("other", [{"participant_id": "sub-B"}, {"session_id": "ses-02"}])

@@ -269,6 +269,12 @@ def test_a_sample_that_cannot_be_kept_says_which_type(db: Database, tmp_path: Pa
         CohortDataset(cohort_of(db), [step], cache=Cache(tmp_path))[0]
 
 
+def test_words_in_an_array_cannot_be_kept(db: Database, tmp_path: Path) -> None:
+    step = Lambdad("t2", versioned(lambda image: {"words": np.array(["a"])}, "words-v1"))
+    with pytest.raises(QueryError, match="puts a numpy array of <U1 into the sample"):
+        CohortDataset(cohort_of(db), [step], cache=Cache(tmp_path))[0]
+
+
 def test_steps_that_make_several_samples(db: Database, tmp_path: Path) -> None:
     cohort = cohort_of(db)
     steps = [SplitDimd("t2", dim=0), GridPatchd(["t2"], (3, 5, 4)), RandSpatialCropd(["lesion"], (3, 3, 3))]

@@ -133,6 +133,17 @@ def test_without_a_manifest_copies_of_a_file_are_found(tree: TreeMaker) -> None:
     splits.check(content=True)
 
 
+def test_copies_of_an_uncompressed_file_are_found(tree: TreeMaker) -> None:
+    root = tree.finish(manifest=False)
+    for path in sorted(root.rglob("*_T2w.nii.gz")):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    first, other = (next(root.rglob(f"{who}*_T2w.nii")) for who in ("sub-02", "sub-07"))
+    other.write_bytes(first.read_bytes())
+    with pytest.raises(LeakError, match=r"sub-02_ses-01_T2w.nii and sub-07/ses-01/anat/sub-07_ses-01_T2w.nii"):
+        Database(root).cohort(images={"t2": Q("T2w")}, qc=None).split(k=8)
+
+
 def test_without_a_manifest_the_split_says_what_was_not_compared(tree: TreeMaker) -> None:
     root = tree.finish(manifest=False)
     moved = sorted(root.rglob("sub-07*_T2w.nii.gz"))[0]

@@ -169,7 +169,7 @@ class PredictionWriter:
     def _write(self, file: _File, original: Original, who: str) -> Path:
         """What describes the image first, so that an image that is there is whole, whenever the process ends.
 
-        An image without its sidecar is what an older writer left, and no prediction that is there.
+        The sidecar is written first: without its image it is what an interruption left, and no prediction.
         """
         dataset = self.root / self.model.folder
         stem = dataset / file.stem
@@ -180,9 +180,7 @@ class PredictionWriter:
         sidecar = stem.with_name(f"{stem.name}.json")
         try:
             describe(self.root, self.model)
-            if self.overwrite or not sidecar.exists():
-                image.unlink(missing_ok=True)
-            elif image.exists():
+            if image.exists() and not self.overwrite:
                 raise FileExistsError(image)
             write_over(sidecar, json_bytes(file.sidecar), dataset)
             if file.table:

@@ -85,10 +85,7 @@ class _Encoder:
             return [{"dtype": "npdtype", "device": "device"}.get(_kind(thing), "path"), str(thing)]
         if isinstance(thing, slice):
             return ["slice", thing.start, thing.stop, thing.step]
-        raise QueryError(
-            f"cache: a transform before the first random one puts a {type(thing).__qualname__} into the sample, which "
-            "cannot be written to the cache; put that transform behind a random one."
-        )
+        raise _refused(type(thing).__qualname__)
 
     def entry(self, key: Any, value: Any) -> Any:
         if key == TraceKeys.ID and value in self.owners:
@@ -97,9 +94,18 @@ class _Encoder:
 
     def array(self, array: np.ndarray) -> tuple[int, list[int]]:
         """Keep it with its axes in memory order; returns its number, and the axes to permute it back."""
+        if array.dtype.kind not in "biufc":
+            raise _refused(f"numpy array of {array.dtype}")
         order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
         self.arrays.append(np.ascontiguousarray(array.transpose(order)))
         return len(self.arrays) - 1, [order.index(axis) for axis in range(array.ndim)]
+
+
+def _refused(what: str) -> QueryError:
+    return QueryError(
+        f"cache: a transform before the first random one puts a {what} into the sample, which cannot be written to the "
+        "cache; put that transform behind a random one."
+    )
 
 
 class _Decoder:

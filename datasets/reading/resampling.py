@@ -38,7 +38,7 @@ class ResampleToGridd(ResampleToMatchd):
             image = sample[key]
             if not isinstance(image, MetaTensor):  # a table of boxes or points
                 continue
-            exact = key in self.labels and not image.is_floating_point()
+            exact = key in self.labels and not _is_fraction(image)
             mode = "nearest" if exact else "bilinear" if key in self.labels else self.image_mode
             padding = "constant" if mode == self.image_mode and isinstance(mode, int) else "zeros"
             told = dict(image.meta)
@@ -52,6 +52,11 @@ class ResampleToGridd(ResampleToMatchd):
         if not waits and self.key_dst not in self.labels and not reference.is_floating_point():
             sample[self.key_dst] = reference.to(torch.float32)
         return sample
+
+
+def _is_fraction(image: MetaTensor) -> bool:
+    """Whether a label holds fractions, told by its name: a mask stays one, whatever type it was cast to."""
+    return "_probseg." in str(image.meta.get("filename_or_obj", ""))
 
 
 def on_one_grid(sample: dict[Any, Any], keys: Sequence[Any]) -> dict[Any, Any]:
