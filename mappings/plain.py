@@ -79,3 +79,38 @@ def _not_plain(event: yaml.Event, depth: int) -> str:
     if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST:
         return f"a value is longer than {LONGEST} characters"
     return f"nested more than {DEEPEST} deep" if depth > DEEPEST else ""
+
+
+def read_mapping(path: Path, what: str, example: str, error: type[Exception]) -> tuple[yaml.MappingNode, Any]:
+    """A file of keys and values, as nodes, which know their lines, and as values; JSON is read as the YAML it is.
+
+    Raises ``error`` with one sentence that names the file: ``what`` it should be, and an ``example`` of its keys.
+    """
+    try:
+        text = read_plain(path)
+        node = yaml.compose(text, Loader=PlainLoader)
+        data = yaml.load(text, Loader=PlainLoader)  # a subclass of SafeLoader
+    except OSError as problem:
+        raise error(f"{path}: {what} cannot be read ({problem.strerror})") from problem
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: {what} is not UTF-8 text") from problem
+    except yaml.YAMLError as problem:
+        raise error(f"{path}:{said(problem)}") from problem
+    if not isinstance(node, yaml.MappingNode):
+        raise error(f"{path}: line 1: expected keys and values, {example}")
+    if (twice := _stands_twice(node)) is not None:
+        raise error(f"{path}: line {twice.start_mark.line + 1}: {twice.value}: this key stands twice")
+    return node, data
+
+
+def _stands_twice(node: yaml.Node) -> yaml.Node | None:
+    """A key that stands twice in one mapping: YAML would take the last in silence."""
+    items = node.value if isinstance(node, yaml.SequenceNode) else []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[object] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                return key
+            seen.add(key.value)
+            items = [*items, value]
+    return next((found for item in items if (found := _stands_twice(item)) is not None), None)

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from .contradictions import Place, contradictions
-from .plain import PlainLoader, read_plain, said
+from .plain import read_mapping
 from .protocol import Protocol
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -20,6 +20,9 @@ SUFFIXES = (".yaml", ".yml")
 
 class ProtocolError(ValueError):
     """A protocol cannot be used: one sentence with file, line and what was expected."""
+
+
+FORM = ("the protocol", "such as `protocol: pelvis` and `slots: […]`", ProtocolError)
 
 
 @cache
@@ -69,7 +72,7 @@ def _checked(path: Path) -> Protocol:
     protocol = _read(path)
     if not protocol.based_on:
         return protocol
-    node, _ = _parse(path)
+    node, _ = read_mapping(path, *FORM)
     try:
         base = _shipped(protocol.based_on)
     except ProtocolError as error:
@@ -82,7 +85,7 @@ def _checked(path: Path) -> Protocol:
 
 def _read(path: Path) -> Protocol:
     """The content of one file. A file based on another is checked once both are one."""
-    node, data = _parse(path)
+    node, data = read_mapping(path, *FORM)
     try:
         protocol = Protocol.model_validate(data)
     except ValidationError as error:
@@ -133,38 +136,6 @@ def _in_file(node: yaml.Node, place: Place) -> Place:
     if not named:
         return ("based_on",)
     return ("slots", number if number in named else named[0], *rest)
-
-
-def _parse(path: Path) -> tuple[yaml.Node, Any]:
-    """The file as nodes, which know their lines, and as values. Raises :class:`ProtocolError`."""
-    try:
-        text = read_plain(path)
-        node = yaml.compose(text, Loader=PlainLoader)
-        data = yaml.load(text, Loader=PlainLoader)  # a subclass of SafeLoader
-    except OSError as error:
-        raise ProtocolError(f"{path}: the protocol cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ProtocolError(f"{path}: the protocol is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        raise ProtocolError(f"{path}:{said(error)}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise ProtocolError(f"{path}: line 1: expected keys and values, such as `protocol: pelvis` and `slots: […]`")
-    _refuse_twice(path, node)
-    return node, data
-
-
-def _refuse_twice(path: Path, node: yaml.Node) -> None:
-    """Keys that stand twice in one mapping: YAML would take the last in silence."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[object] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise ProtocolError(f"{path}: line {key.start_mark.line + 1}: {key.value}: this key stands twice")
-            seen.add(key.value)
-            _refuse_twice(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_twice(path, item)
 
 
 def _explain(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind: str) -> str:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from trialbids.mappings.plain import PlainLoader, read_plain, said
+from trialbids.mappings.plain import read_mapping
 from trialbids.mappings.protocolfile import line_of, plainly
 
 from ..errors import QueryError
@@ -171,7 +171,7 @@ class Recipe(BaseModel):
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Read a YAML or JSON file. Raises :class:`QueryError` naming file, line and field."""
-        node, data = _parse(Path(path))
+        node, data = read_mapping(Path(path), "the recipe", EXAMPLE, QueryError)
         try:
             recipe = cls.model_validate(data)
             recipe.request()
@@ -189,35 +189,6 @@ class Recipe(BaseModel):
     def cohort(self, db: Database) -> Cohort:
         """The cohort in a tree. Raises as :meth:`Database.cohort`."""
         return db.cohort(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-def _parse(path: Path) -> tuple[yaml.Node, Any]:
-    """The file as nodes, which know their lines, and as values; JSON is read as the YAML it is."""
-    try:
-        text = read_plain(path)
-        node = yaml.compose(text, Loader=PlainLoader)
-        data = yaml.load(text, Loader=PlainLoader)  # a subclass of SafeLoader
-    except OSError as error:
-        raise QueryError(f"{path}: the recipe cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise QueryError(f"{path}: the recipe is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        raise QueryError(f"{path}:{said(error)}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise QueryError(f"{path}: line 1: expected keys and values, {EXAMPLE}")
-    _refuse_twice(path, node)
-    return node, data
-
-
-def _refuse_twice(path: Path, node: yaml.Node) -> None:
-    """Keys that stand twice in one mapping: YAML would take the last in silence."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[object] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise QueryError(f"{path}: line {key.start_mark.line + 1}: {key.value}: this key stands twice")
-            seen.add(key.value)
-            _refuse_twice(path, value)
 
 
 def _sentence(path: Path, node: yaml.Node, loc: Sequence[Any], message: str, kind: str) -> str:
