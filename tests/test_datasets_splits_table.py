@@ -223,6 +223,17 @@ def test_who_is_validated_in_no_fold_is_noted(tmp_path: Path, with_json: bool) -
     assert note in str(read.report())
 
 
+def test_who_is_tested_in_one_fold_and_learnt_from_in_another_is_noted(tmp_path: Path) -> None:
+    cohort = trial()
+    splits = cohort.split(k=3, test=0.25)
+    path = splits.save(tmp_path / "splits.tsv")
+    person = next(name for name, part in splits.words["fold1"].items() if part == "val")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line.replace("val", "test") if line.startswith(person) else line for line in lines))
+    notes = Splits.load(cohort, path).notes
+    assert any(note.startswith("1 of 12 participants are tested on in some folds") and person in note for note in notes)
+
+
 @pytest.mark.parametrize("asked", [{"k": 3, "val": 0.2}, {"k": 3, "nested": 2}, {"test": 0.2, "val": 0.2}, {"k": 3}])
 def test_parts_as_they_were_made_have_no_such_note(tmp_path: Path, asked: dict[str, Any]) -> None:
     splits = trial(24).split(**asked)

@@ -1,4 +1,4 @@
-"""Who is left out by no fold, as after a part was changed in the table by hand."""
+"""Who is left out by no fold, or tested on in some only, as after a part was changed in the table by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ SHOWN = 10
 
 
 def never_held_out(words: Mapping[str, Mapping[str, str]], design: Design | None) -> list[str]:
-    """A note that names the participants whom no fold leaves out, where folds leave everybody out in turn; or [].
+    """Notes that name whom no fold leaves out, where folds leave everybody out in turn, and who is in the test part of
+    some folds only, where it is one for all.
 
     ``words`` gives, by fold, the part of every participant. Who is the test part of all folds is none of them. Where
     it is not known how the parts were made, the part that nobody is in twice is what the folds leave out.
@@ -21,13 +22,18 @@ def never_held_out(words: Mapping[str, Mapping[str, str]], design: Design | None
     of_person = {person: [fold[person] for fold in words.values()] for person in people}
     turning = {person: given for person, given in of_person.items() if set(given) != {TEST}}
     part = _in_turn(turning) if design is None else design.left_out
-    never = [person for person, given in turning.items() if part not in given]
-    if part is None or not never:
+    if part is None:
         return []
-    more = f" and {len(never) - SHOWN} more" if len(never) > SHOWN else ""
+    never = [person for person, given in turning.items() if part not in given]
+    mixed = [person for person, given in turning.items() if part != TEST and TEST in given]
     return [
-        f"{len(never)} of {len(people)} participants are {part} in no fold, while the folds leave out everybody else "
-        f"in turn: {', '.join(never[:SHOWN])}{more}; look whether the table was changed by hand"
+        f"{len(who)} of {len(people)} participants {what}: {', '.join(who[:SHOWN])}"
+        f"{f' and {len(who) - SHOWN} more' if len(who) > SHOWN else ''}; look whether the table was changed by hand"
+        for who, what in (
+            (never, f"are {part} in no fold, while the folds leave out everybody else in turn"),
+            (mixed, "are tested on in some folds and learnt from in others, while the test part is the same in all"),
+        )
+        if who
     ]
 
 
